@@ -1,0 +1,20 @@
+// Promise rules alone: they need the compiler's types, also those of dependencies and of Node, which Biome does not
+// follow everywhere. Everything else is Biome's.
+import tseslint from 'typescript-eslint';
+
+export default [
+	{ ignores: ['**/dist/**', 'docs/**', 'coverage/**'] },
+	{
+		files: ['**/*.ts'],
+		linterOptions: { reportUnusedDisableDirectives: 'error' },
+		languageOptions: {
+			parser: tseslint.parser,
+			parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+		},
+		plugins: { '@typescript-eslint': tseslint.plugin },
+		rules: {
+			'@typescript-eslint/no-floating-promises': 'error',
+			'@typescript-eslint/no-misused-promises': 'error',
+		},
+	},
+];

@@ -1,0 +1,198 @@
+/**
+ * Directory syncs, shared by the commits that rename in one directory at the same time (group commit).
+ *
+ * rename(2) is durable when its directory has been synced. One sync covers every rename that was finished before the sync
+ * began, so commits that arrive together wait for one sync together.
+ */
+import { codeOf } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { FileSystem, OpenDirectory } from '../ports/file-system.ts';
+import { sharedPart } from '../shared-state.ts';
+
+/** So many waiting commits are not kept waiting for others. */
+const MAX_WAITING = 32;
+/** Nor are they kept longer than this, or than the last sync took where that is more. */
+const MAX_WAIT_MS = 5;
+
+/**
+ * What a directory that cannot be synced answers: EINVAL and ENOTSUP on file systems without it, ERR_ACCESS_DENIED under
+ * Node's permission model.
+ */
+const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCESS_DENIED']);
+/** And on Windows, where FlushFileBuffers wants a handle with write access, which directories do not give. */
+const NO_DIRECTORY_SYNC_WIN32 = new Set(['EPERM', 'EACCES', 'EISDIR', 'EBADF']);
+
+export interface DirectorySyncResult {
+	/** False where the platform cannot sync a directory. */
+	readonly synced: boolean;
+	/** Syncs that this commit accounts for: 1 for the first of those that shared one, else 0. */
+	readonly syncs: number;
+}
+
+interface Waiter {
+	resolve(result: DirectorySyncResult): void;
+	reject(error: unknown): void;
+}
+
+/** Can this error be read as 'directories cannot be synced here'? */
+export function isDirectorySyncUnsupported(fileSystem: FileSystem, error: unknown): boolean {
+	const code = codeOf(error);
+	if (code === undefined) return false;
+	return NO_DIRECTORY_SYNC.has(code) || (fileSystem.semantics === 'win32' && NO_DIRECTORY_SYNC_WIN32.has(code));
+}
+
+/** The commits at work in one directory. It lives only while there are some. */
+export class DirectoryCommits {
+	readonly #fileSystem: FileSystem;
+	readonly #clock: Clock;
+	readonly #path: string;
+	readonly #onIdle: () => void;
+	/** Commits that hold this object. */
+	#members = 0;
+	/** Commits that will rename soon: worth waiting for. */
+	#approaching = 0;
+	#waiting: Waiter[] = [];
+	#syncing = false;
+	#lastSyncMs = 0;
+	#cancelTimer: (() => void) | undefined;
+	#overdue = false;
+	#directory: Promise<OpenDirectory> | undefined;
+	/** True once a commit relies on a handle that another one opened. */
+	#handleShared = false;
+
+	constructor(fileSystem: FileSystem, clock: Clock, path: string, onIdle: () => void) {
+		this.#fileSystem = fileSystem;
+		this.#clock = clock;
+		this.#path = path;
+		this.#onIdle = onIdle;
+	}
+
+	/** A commit that will rename in this directory has begun. Each call needs one of {@link leave}. */
+	enter(): void {
+		this.#members += 1;
+		if (this.#directory !== undefined) {
+			this.#handleShared = true;
+			return;
+		}
+		// Opened while the commit writes, so that the sync need not wait for it. Whoever syncs sees the error; where nobody
+		// comes to that, it does not matter.
+		this.#openDirectory().catch(() => undefined);
+	}
+
+	/** The commit will rename soon: a sync may wait for it. Each call needs one of {@link renamed}. */
+	approach(): void {
+		this.#approaching += 1;
+	}
+
+	/** The commit has renamed, or never will. */
+	renamed(): void {
+		this.#approaching -= 1;
+		this.#startIfDue();
+	}
+
+	/** Resolves when a sync that began after this call is through. */
+	sync(): Promise<DirectorySyncResult> {
+		return new Promise((resolve, reject) => {
+			this.#waiting.push({ resolve, reject });
+			this.#startIfDue();
+		});
+	}
+
+	/** The commit is over. */
+	async leave(): Promise<void> {
+		this.#members -= 1;
+		if (this.#members > 0) return;
+		this.#onIdle();
+		await this.#closeDirectory();
+	}
+
+	#startIfDue(): void {
+		if (this.#syncing || this.#waiting.length === 0) return;
+		if (this.#approaching === 0 || this.#waiting.length >= MAX_WAITING || this.#overdue) {
+			this.#cancelTimer?.();
+			this.#cancelTimer = undefined;
+			this.#overdue = false;
+			void this.#syncWaiting();
+			return;
+		}
+		this.#cancelTimer ??= this.#clock.schedule(Math.max(MAX_WAIT_MS, this.#lastSyncMs), () => {
+			this.#cancelTimer = undefined;
+			this.#overdue = true;
+			this.#startIfDue();
+		});
+	}
+
+	/** Never rejects: what went wrong goes to those who wait. */
+	async #syncWaiting(): Promise<void> {
+		const covered = this.#waiting;
+		this.#waiting = [];
+		this.#syncing = true;
+		const startMs = this.#clock.monotonicMs();
+		try {
+			const synced = await this.#syncOnce();
+			covered.forEach(({ resolve }, index) => resolve({ synced, syncs: synced && index === 0 ? 1 : 0 }));
+		} catch (error) {
+			for (const { reject } of covered) reject(error);
+		} finally {
+			this.#lastSyncMs = this.#clock.monotonicMs() - startMs;
+			this.#syncing = false;
+			this.#startIfDue();
+		}
+	}
+
+	async #syncOnce(): Promise<boolean> {
+		try {
+			const directory = await this.#openDirectory();
+			if (!this.#handleShared) {
+				await directory.sync();
+				return true;
+			}
+			const [current] = await Promise.all([this.#isCurrent(directory), directory.sync()]);
+			if (!current) {
+				await this.#closeDirectory();
+				await (await this.#openDirectory()).sync();
+			}
+			return true;
+		} catch (error) {
+			// A handle whose sync failed is never synced again: the kernel reports an error once and then forgets it.
+			await this.#closeDirectory();
+			if (isDirectorySyncUnsupported(this.#fileSystem, error)) return false;
+			throw error;
+		}
+	}
+
+	#openDirectory(): Promise<OpenDirectory> {
+		if (this.#directory === undefined) {
+			this.#directory = this.#fileSystem.openDirectory(this.#path);
+			this.#handleShared = false;
+		}
+		return this.#directory;
+	}
+
+	/** False where the directory was moved away, and another made in its place, since the handle was opened. */
+	async #isCurrent(directory: OpenDirectory): Promise<boolean> {
+		const [opened, named] = await Promise.all([directory.stat(), this.#fileSystem.stat(this.#path)]);
+		return opened.identity === named.identity;
+	}
+
+	async #closeDirectory(): Promise<void> {
+		const opened = this.#directory;
+		this.#directory = undefined;
+		try {
+			await (await opened)?.close();
+		} catch {
+			// Opened only to be synced: an open that failed was seen there, and closing loses nothing.
+		}
+	}
+}
+
+/** The commits at work in a directory, given by its real path; shared by all writers of the scope. */
+export function directoryCommits(fileSystem: FileSystem, clock: Clock, path: string): DirectoryCommits {
+	const all = sharedPart(fileSystem.scope, 'directory-commits', () => new Map<string, DirectoryCommits>());
+	let commits = all.get(path);
+	if (commits === undefined) {
+		commits = new DirectoryCommits(fileSystem, clock, path, () => all.delete(path));
+		all.set(path, commits);
+	}
+	return commits;
+}

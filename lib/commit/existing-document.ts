@@ -1,0 +1,67 @@
+/** What is done to a document that stands already: making it durable, and removing it. */
+import path from 'node:path';
+import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import { directoryCommits } from './directory-sync.ts';
+import { removeDeadTemps } from './sweep.ts';
+import type { Target } from './target.ts';
+import { type CommitPorts, removeIfPresent } from './temp-file.ts';
+import { belongsTo } from './temp-name.ts';
+
+export interface DirectorySynced {
+	readonly directorySynced: boolean;
+	readonly directorySyncs: number;
+}
+
+/** Removes the document and its temporary files, and makes that durable. A document that is missing is fine. */
+export async function removeDocument(ports: CommitPorts, target: Target): Promise<DirectorySynced> {
+	// First, and durably, what recovery would promote to a document that is missing.
+	const removed = await removeDeadTemps(ports, target.directory, (temp) => belongsTo(temp, target.name));
+	const first = removed > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
+	try {
+		await removeIfPresent(ports.fileSystem, path.join(target.directory, target.name));
+	} catch (error) {
+		throw failure(target, 'remove', error, 'not_applied');
+	}
+	const { directorySynced, directorySyncs } = await syncDirectory(ports, target, 'unknown');
+	return { directorySynced, directorySyncs: directorySyncs + (first?.directorySyncs ?? 0) };
+}
+
+/** Syncs a document that an earlier commit left at a lower durability. */
+export async function hardenDocument(ports: CommitPorts, target: Target, full: boolean): Promise<DirectorySynced> {
+	const { fileSystem } = ports;
+	try {
+		const mode = fileSystem.semantics === 'win32' ? 'update' : 'read';
+		const file = await fileSystem.open(path.join(target.directory, target.name), mode);
+		try {
+			await file.sync();
+		} finally {
+			await file.close();
+		}
+	} catch (error) {
+		throw failure(target, 'sync', error, 'unknown');
+	}
+	return full ? syncDirectory(ports, target, 'unknown') : { directorySynced: false, directorySyncs: 0 };
+}
+
+/** Waits for a sync of the document's directory, shared with the commits at work there. */
+async function syncDirectory(
+	{ fileSystem, clock }: CommitPorts,
+	target: Target,
+	outcome: Outcome,
+): Promise<DirectorySynced> {
+	const directory = directoryCommits(fileSystem, clock, target.directory);
+	directory.enter();
+	try {
+		const { synced, syncs } = await directory.sync();
+		return { directorySynced: synced, directorySyncs: syncs };
+	} catch (error) {
+		throw failure(target, 'sync-directory', error, outcome);
+	} finally {
+		await directory.leave();
+	}
+}
+
+function failure(target: Target, step: Step, cause: unknown, outcome: Outcome): DurableJsonError {
+	const message = `${target.path}: ${step} failed: ${messageOf(cause)}`;
+	return new DurableJsonError('ERR_WRITE_FAILED', message, { path: target.path, step, outcome, cause });
+}

@@ -1,0 +1,304 @@
+/**
+ * A document in the making: the commit protocol, from the temporary file to the durable name.
+ *
+ *     open -> write* -> stage -> publish -> harden        or, at any time before the rename, discard
+ *
+ * A step that fails before the rename discards the temporary file and leaves the document as it was.
+ */
+import path from 'node:path';
+import { recoverChannel } from '../diagnostics.ts';
+import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import type { FileStat } from '../ports/file-system.ts';
+import type { Durability } from '../types.ts';
+import { syncCreatedDirectories } from './created-directories.ts';
+import { type DirectoryCommits, directoryCommits, isDirectorySyncUnsupported } from './directory-sync.ts';
+import { OwnFailure } from './own-failure.ts';
+import { replaceHeldTarget } from './replace.ts';
+import type { Target } from './target.ts';
+import { type CommitPorts, openTempFile, removeIfPresent, type TempFile } from './temp-file.ts';
+
+/**
+ * - `open`: taking bytes, under its `part` name
+ * - `staged`: complete and synced
+ * - `ready`: and under its `ready` name, from which recovery may promote it
+ * - `renamed`: in place; `closed`: over, one way or the other
+ */
+type Phase = 'open' | 'staged' | 'ready' | 'renamed' | 'closed';
+
+export interface CommitOptions {
+	readonly durability: Durability;
+	/** Permission bits for a document that does not exist yet; undefined: what the umask leaves of 0o666. */
+	readonly mode: number | undefined;
+	/** The write's place in the order. */
+	readonly sequence: number;
+	/** True where all bytes are at hand, so that the rename is near. */
+	readonly brief: boolean;
+}
+
+/** What a commit has achieved, beyond its bytes. */
+export interface Achieved {
+	readonly durability: Durability;
+	readonly directorySynced: boolean;
+	readonly fileSyncs: number;
+	readonly directorySyncs: number;
+}
+
+/** Nobody but the owner gets in until the document's own permissions are set. */
+const PRIVATE_MODE = 0o600;
+const DEFAULT_MODE = 0o666;
+
+/** What a file system without owners or permissions answers; fatal only where they were asked for. */
+const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCESS_DENIED']);
+
+export class PendingDocument {
+	readonly target: Target;
+	/** What stands at the target. */
+	#existing: FileStat | undefined;
+	readonly #ports: CommitPorts;
+	readonly #options: CommitOptions;
+	readonly #temp: TempFile;
+	#phase: Phase = 'open';
+	#bytes = 0;
+	#fileSyncs = 0;
+	/** The commits that share directory syncs with this one; undefined where none is wanted. */
+	#directory: DirectoryCommits | undefined;
+	/** True while directory syncs may wait for this commit's rename. */
+	#approaching = false;
+
+	private constructor(ports: CommitPorts, target: Target, options: CommitOptions, temp: TempFile) {
+		this.#ports = ports;
+		this.target = target;
+		this.#existing = target.existing;
+		this.#options = options;
+		this.#temp = temp;
+		if (options.durability === 'full') {
+			this.#directory = directoryCommits(ports.fileSystem, ports.clock, target.directory);
+			this.#directory.enter();
+			if (options.brief) this.#approach();
+		}
+	}
+
+	static async open(ports: CommitPorts, target: Target, options: CommitOptions): Promise<PendingDocument> {
+		// A new document that nobody gave a mode gets what the umask leaves, which only the kernel can tell: reading the
+		// umask means setting it, for every thread of the process.
+		const inherits = target.existing === undefined && options.mode === undefined;
+		const temp = await openTempFile(ports, target, options.sequence, inherits ? DEFAULT_MODE : PRIVATE_MODE);
+		return new PendingDocument(ports, target, options, temp);
+	}
+
+	/** Bytes written so far. */
+	get bytes(): number {
+		return this.#bytes;
+	}
+
+	/** Writes all of `length` bytes: a short write is followed by another for the rest. One call at a time. */
+	async write(buffer: Uint8Array, length: number): Promise<void> {
+		await this.#attempt('write', async () => {
+			for (let offset = 0; offset < length; ) {
+				const written = await this.#temp.file.write(buffer, offset, length - offset, this.#bytes);
+				if (written <= 0) throw new Error('the file system took 0 bytes');
+				offset += written;
+				this.#bytes += written;
+			}
+		});
+	}
+
+	/** Looks at the target again: a document may have come or changed since the target was resolved. */
+	async refresh(): Promise<void> {
+		this.#existing = await this.#attempt('resolve', () => this.#ports.fileSystem.lstat(this.#targetPath));
+	}
+
+	/** Sets mode and owner, checks the size, and syncs: the content is then complete on the medium. */
+	async stage(): Promise<void> {
+		const { file } = this.#temp;
+		this.#approach();
+		await this.#attempt('metadata', () => this.#setMetadata());
+		await this.#attempt('write', async () => {
+			const { sizeBytes } = file.statSync();
+			if (sizeBytes !== this.#bytes) throw new Error(`the file has ${sizeBytes} bytes, ${this.#bytes} were written`);
+		});
+		if (this.#options.durability !== 'none') {
+			await this.#attempt('sync', () => file.sync());
+			this.#fileSyncs += 1;
+		}
+		this.#phase = 'staged';
+	}
+
+	/**
+	 * Gives the document its name. `check` is asked at the last moment before, and throws an {@link OwnFailure} where the
+	 * write is not wanted any more.
+	 */
+	async publish(check: () => void): Promise<void> {
+		const { fileSystem, clock } = this.#ports;
+		const { pathOf } = this.#temp;
+		const to = this.#targetPath;
+		await this.#attempt('check', async () => check());
+		const movesAside = fileSystem.semantics === 'win32';
+		// `ready` says 'complete': only a synced file may be called that.
+		if ((this.#existing === undefined || movesAside) && this.#options.durability !== 'none') {
+			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready')));
+			this.#phase = 'ready';
+		}
+		const from = this.#tempPath;
+		try {
+			check();
+			if (movesAside) await replaceHeldTarget(fileSystem, clock, { from, to, aside: pathOf('aside'), check });
+			else await fileSystem.rename(from, to);
+		} catch (error) {
+			if (!(await this.#isAt(to))) throw await this.#fail('rename', error);
+		}
+		this.#phase = 'renamed';
+		this.#departed();
+	}
+
+	/** Makes the name durable and closes the file. It needs no commit slot. */
+	async harden(): Promise<Achieved> {
+		const fileSyncs = this.#fileSyncs;
+		const directory = this.#directory;
+		if (directory === undefined) {
+			await this.#end();
+			const durability = this.#options.durability;
+			return { durability, directorySynced: false, fileSyncs, directorySyncs: 0 };
+		}
+		try {
+			const [{ synced, syncs }] = await Promise.all([directory.sync(), this.#closeFile()]);
+			const parentSyncs = synced ? await this.#syncCreatedDirectories() : undefined;
+			const directorySynced = parentSyncs !== undefined;
+			const directorySyncs = syncs + (parentSyncs ?? 0);
+			return { durability: directorySynced ? 'full' : 'file', directorySynced, fileSyncs, directorySyncs };
+		} catch (error) {
+			throw this.#error('sync-directory', error, 'unknown');
+		} finally {
+			await this.#end();
+		}
+	}
+
+	/** Removes the temporary file. Does nothing after the rename, and when called again. */
+	async discard(): Promise<void> {
+		if (this.#phase === 'closed' || this.#phase === 'renamed') return;
+		try {
+			// Before the handle is closed: once its lock is gone, a recovery could take a `ready` file for an orphan.
+			await removeIfPresent(this.#ports.fileSystem, this.#tempPath);
+		} finally {
+			this.#departed();
+			await this.#end();
+		}
+	}
+
+	#approach(): void {
+		if (this.#approaching || this.#directory === undefined) return;
+		this.#approaching = true;
+		this.#directory.approach();
+	}
+
+	#departed(): void {
+		if (!this.#approaching) return;
+		this.#approaching = false;
+		this.#directory?.renamed();
+	}
+
+	get #targetPath(): string {
+		return path.join(this.target.directory, this.target.name);
+	}
+
+	get #tempPath(): string {
+		return this.#temp.pathOf(this.#phase === 'ready' ? 'ready' : 'part');
+	}
+
+	async #setMetadata(): Promise<void> {
+		const { fileSystem } = this.#ports;
+		if (fileSystem.semantics === 'win32') return;
+		const { file, created } = this.#temp;
+		const existing = this.#existing;
+		if (existing === undefined) {
+			if (this.#options.mode !== undefined) await file.chmod(this.#options.mode);
+			return;
+		}
+		const foreign = existing.uid !== created.uid || existing.gid !== created.gid;
+		const owned = !foreign || (await preserved(file.chown(existing.uid, existing.gid)));
+		// A file of another owner must not carry on with set-user-ID and the like.
+		const mode = owned ? existing.mode : existing.mode & 0o777;
+		if (foreign || mode !== created.mode) await preserved(file.chmod(mode));
+	}
+
+	/** @returns the number of syncs; undefined where directories cannot be synced. */
+	async #syncCreatedDirectories(): Promise<number | undefined> {
+		const { fileSystem } = this.#ports;
+		try {
+			return await syncCreatedDirectories(fileSystem, this.target.directory);
+		} catch (error) {
+			if (isDirectorySyncUnsupported(fileSystem, error)) return undefined;
+			throw error;
+		}
+	}
+
+	/** Does the temporary file stand at this path? A rename over a network may have worked though it reported an error. */
+	async #isAt(file: string): Promise<boolean> {
+		try {
+			return (await this.#ports.fileSystem.lstat(file))?.identity === this.#temp.created.identity;
+		} catch {
+			// Cannot be told; the rename's own error is what counts.
+			return false;
+		}
+	}
+
+	async #attempt<T>(step: Step, action: () => Promise<T>): Promise<T> {
+		try {
+			return await action();
+		} catch (error) {
+			throw await this.#fail(step, error);
+		}
+	}
+
+	/** Discards the document. @returns the error to throw. */
+	async #fail(step: Step, error: unknown): Promise<Error> {
+		const tempPath = this.#tempPath;
+		const wasReady = this.#phase === 'ready';
+		// A rename that failed has left the temp where it was; where it has not, nobody knows what it did.
+		const lost = step === 'rename' && !(error instanceof OwnFailure) && !(await this.#isAt(tempPath));
+		let litter = '';
+		try {
+			await this.discard();
+		} catch (cleanupError) {
+			litter = `; the temporary file ${tempPath} could not be removed: ${messageOf(cleanupError)}`;
+		}
+		if (error instanceof OwnFailure) return error;
+		return this.#error(step, error, lost || (wasReady && litter !== '') ? 'unknown' : 'not_applied', litter);
+	}
+
+	#error(step: Step, cause: unknown, outcome: Outcome, litter = ''): DurableJsonError {
+		const { path: document } = this.target;
+		const hint =
+			codeOf(cause) === 'EBUSY' && step === 'rename' && this.#ports.fileSystem.semantics === 'posix'
+				? ' (a file that is a mount point of its own cannot be replaced: mount its directory instead)'
+				: '';
+		const message = `writing ${document} failed at ${step}: ${messageOf(cause)}${hint}${litter}`;
+		return new DurableJsonError('ERR_WRITE_FAILED', message, { path: document, step, outcome, cause });
+	}
+
+	/** The data is synced, so an error of close changes nothing; it is told to whoever listens. */
+	async #closeFile(): Promise<void> {
+		try {
+			await this.#temp.file.close();
+		} catch (error) {
+			recoverChannel.publish({ path: this.target.path, action: 'close', error });
+		}
+	}
+
+	async #end(): Promise<void> {
+		if (this.#phase === 'closed') return;
+		this.#phase = 'closed';
+		await Promise.all([this.#closeFile(), this.#directory?.leave()]);
+	}
+}
+
+/** @returns false where the platform cannot keep it. */
+async function preserved(change: Promise<void>): Promise<boolean> {
+	try {
+		await change;
+		return true;
+	} catch (error) {
+		if (NOT_PRESERVABLE.has(codeOf(error) ?? '')) return false;
+		throw error;
+	}
+}

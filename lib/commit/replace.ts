@@ -1,0 +1,68 @@
+/**
+ * Renaming over a document that may be open elsewhere, on Windows.
+ *
+ * There rename fails while another process (a virus scanner, an indexer, an editor) has the target open: libuv uses
+ * MoveFileEx with MOVEFILE_REPLACE_EXISTING. The hold is mostly short, so the rename is repeated; a target that is held
+ * on is moved aside, which its holders allow where they share deletion.
+ */
+import { codeOf } from '../errors.ts';
+import { retryChannel } from '../diagnostics.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+
+const HELD = new Set(['EPERM', 'EACCES', 'EBUSY']);
+
+/** First pause, growth and longest pause of the repetition, and how long it goes on. */
+const FIRST_PAUSE_MS = 2;
+const PAUSE_GROWTH = 1.7;
+const MAX_PAUSE_MS = 60;
+const BUDGET_MS = 2000;
+
+export interface Replacement {
+	readonly from: string;
+	readonly to: string;
+	/** Where the document goes when it is held on. */
+	readonly aside: string;
+	/** Throws when the write is not wanted any more; asked before each attempt. */
+	readonly check: () => void;
+}
+
+/** Renames `from` over `to`; rejects with the system's error when the budget is used up and moving aside fails too. */
+export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<void> {
+	const startMs = clock.monotonicMs();
+	let pauseMs = FIRST_PAUSE_MS;
+	for (let attempt = 1; ; attempt++) {
+		job.check();
+		try {
+			await fileSystem.rename(job.from, job.to);
+			return;
+		} catch (error) {
+			if (!HELD.has(codeOf(error) ?? '')) throw error;
+			if (clock.monotonicMs() - startMs >= BUDGET_MS) break;
+			const jitter = 0.5 + Number.parseInt(fileSystem.uniqueId().slice(0, 8), 16) / 2 ** 32;
+			const delayMs = Math.min(MAX_PAUSE_MS, pauseMs) * jitter;
+			if (retryChannel.hasSubscribers) {
+				retryChannel.publish({ path: job.to, step: 'rename', error, attempt, delayMs });
+			}
+			await new Promise<void>((resolve) => clock.schedule(delayMs, resolve));
+			pauseMs *= PAUSE_GROWTH;
+		}
+	}
+	await moveAside(fileSystem, job);
+}
+
+/** Each step leaves the document, or the complete new one under its `ready` name, to be found by recovery. */
+async function moveAside(fileSystem: FileSystem, job: Replacement): Promise<void> {
+	await fileSystem.rename(job.to, job.aside);
+	try {
+		await fileSystem.rename(job.from, job.to);
+	} catch (error) {
+		await fileSystem.rename(job.aside, job.to);
+		throw error;
+	}
+	try {
+		await fileSystem.unlink(job.aside);
+	} catch {
+		// Still held by whoever had it open; the next sweep of the directory removes it.
+	}
+}

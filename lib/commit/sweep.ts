@@ -1,0 +1,88 @@
+/**
+ * Removing this library's own temporary files that no live writer holds.
+ *
+ * A file whose kernel lock can be taken has lost its writer: locks end with the process. Where no locks are to be had, age
+ * decides.
+ */
+import path from 'node:path';
+import { recoverChannel } from '../diagnostics.ts';
+import { codeOf } from '../errors.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import { sharedPart } from '../shared-state.ts';
+import { type CommitPorts, removeIfPresent } from './temp-file.ts';
+import { parseTempName, type TempName } from './temp-name.ts';
+
+/** Without locks a temporary file is taken for dead when nothing was written to it for so long. */
+const UNLOCKED_MAX_AGE_MS = 60 * 60 * 1000;
+
+/** Directories remembered as swept; the oldest is forgotten past that, and merely swept again. */
+const MAX_REMEMBERED = 1024;
+
+/** True at the first call for a directory: it is due for a sweep. */
+export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
+	const swept = sharedPart(fileSystem.scope, 'swept-directories', () => new Set<string>());
+	if (swept.has(directory)) return false;
+	swept.add(directory);
+	for (const oldest of swept) {
+		if (swept.size <= MAX_REMEMBERED) break;
+		swept.delete(oldest);
+	}
+	return true;
+}
+
+/**
+ * Removes the dead temporary files in a directory. A `ready` or `aside` file stays where its document is missing: it may
+ * be the only copy, which recovery promotes. Never rejects: a file that cannot be looked at or removed is told to
+ * `durable-json:recover` and left.
+ */
+export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {
+	await removeDeadTemps(ports, directory, (temp, present) => {
+		return temp.state === 'part' || ('name' in temp.document && present.has(temp.document.name));
+	});
+}
+
+/**
+ * Removes the dead temporary files in a directory that `wanted` picks, knowing the names there. Never rejects.
+ * @returns how many were removed.
+ */
+export async function removeDeadTemps(
+	ports: CommitPorts,
+	directory: string,
+	wanted: (temp: TempName, present: ReadonlySet<string>) => boolean,
+): Promise<number> {
+	let removed = 0;
+	try {
+		const present = new Set(await ports.fileSystem.readdir(directory));
+		for (const name of present) {
+			const temp = parseTempName(name);
+			if (temp === undefined || !wanted(temp, present)) continue;
+			if (await removeIfDead(ports, path.join(directory, name))) removed += 1;
+		}
+	} catch (error) {
+		if (codeOf(error) !== 'ENOENT') recoverChannel.publish({ path: directory, action: 'sweep', error });
+	}
+	return removed;
+}
+
+/** Removes a temporary file unless a live writer holds it. Never rejects. @returns whether it did. */
+async function removeIfDead({ fileSystem, clock }: CommitPorts, file: string): Promise<boolean> {
+	try {
+		const opened = await fileSystem.open(file, 'update');
+		try {
+			const lock = opened.tryLock();
+			const expired = clock.epochMs() - opened.statSync().modifiedMs > UNLOCKED_MAX_AGE_MS;
+			// Our name, held by its lock or by nobody: nothing else can take this name meanwhile, it has 64 random bits.
+			const dead = lock === 'locked' || (lock === 'unsupported' && expired);
+			if (dead) {
+				await removeIfPresent(fileSystem, file);
+				recoverChannel.publish({ path: file, action: 'removed' });
+			}
+			return dead;
+		} finally {
+			await opened.close();
+		}
+	} catch (error) {
+		if (codeOf(error) !== 'ENOENT') recoverChannel.publish({ path: file, action: 'remove', error });
+		return false;
+	}
+}

@@ -1,0 +1,73 @@
+/** Which file a path stands for. */
+import path from 'node:path';
+import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
+import type { FileStat, FileSystem } from '../ports/file-system.ts';
+
+export interface Target {
+	/** The path as the caller spelt it, absolute. */
+	readonly path: string;
+	/** Where the document lies: real path as far as it exists. Temporary files are made here. */
+	readonly directory: string;
+	readonly name: string;
+	/** `directory` and `name`: equal for all spellings of one document. */
+	readonly key: string;
+	/** What stands there now. */
+	readonly existing: FileStat | undefined;
+}
+
+/** As many links as Linux follows (path_resolution(7)). */
+const MAX_SYMLINKS = 40;
+
+/**
+ * Finds the document behind a path: the real path of its directory, and the last symbolic link followed; a link that
+ * leads nowhere stands for the file that it names. Rejects where the document cannot be written: a directory, a device,
+ * a loop of links, a name that is too long.
+ */
+export async function resolveTarget(fileSystem: FileSystem, submitted: string): Promise<Target> {
+	try {
+		return await followLinks(fileSystem, submitted);
+	} catch (error) {
+		if (error instanceof DurableJsonError) throw error;
+		const message = `${submitted} cannot be written: ${messageOf(error)}`;
+		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path: submitted, step: 'resolve', cause: error });
+	}
+}
+
+async function followLinks(fileSystem: FileSystem, submitted: string): Promise<Target> {
+	let current = submitted;
+	for (let links = 0; links <= MAX_SYMLINKS; links++) {
+		const [existing, directory] = await Promise.all([
+			fileSystem.lstat(current),
+			resolveDirectory(fileSystem, path.dirname(current)),
+		]);
+		if (existing?.kind !== 'symlink') {
+			assertWritableKind(submitted, existing);
+			const name = path.basename(current);
+			return { path: submitted, directory, name, key: path.join(directory, name), existing };
+		}
+		current = path.resolve(directory, await fileSystem.readlink(current));
+	}
+	throw Object.assign(new Error(`ELOOP: more than ${MAX_SYMLINKS} symbolic links`), { code: 'ELOOP' });
+}
+
+/** The real path of the deepest ancestor that exists, and the rest as it is spelt. */
+async function resolveDirectory(fileSystem: FileSystem, directory: string): Promise<string> {
+	try {
+		return await fileSystem.realpath(directory);
+	} catch (error) {
+		const parent = path.dirname(directory);
+		if (codeOf(error) !== 'ENOENT' || parent === directory) throw error;
+		return path.join(await resolveDirectory(fileSystem, parent), path.basename(directory));
+	}
+}
+
+function assertWritableKind(submitted: string, existing: FileStat | undefined): void {
+	if (existing === undefined || existing.kind === 'file') return;
+	if (existing.kind === 'directory') {
+		throw Object.assign(new Error('EISDIR: it is a directory'), { code: 'EISDIR' });
+	}
+	throw new DurableJsonError('ERR_UNSUPPORTED', `${submitted} is a device, a pipe or a socket: it cannot be replaced`, {
+		path: submitted,
+		step: 'resolve',
+	});
+}

@@ -1,0 +1,94 @@
+/** The temporary file of a commit: opened exclusively beside the document, locked as a sign of life. */
+import path from 'node:path';
+import { codeOf, DurableJsonError, messageOf, type Step } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
+import { createDirectory } from './created-directories.ts';
+import type { Target } from './target.ts';
+import { formatOrder, formatTempName, type TempState } from './temp-name.ts';
+
+/** The ports that a commit works on. */
+export interface CommitPorts {
+	readonly fileSystem: FileSystem;
+	readonly clock: Clock;
+}
+
+export interface TempFile {
+	readonly file: OpenFile;
+	/** What the handle said when the file was new. */
+	readonly created: FileStat;
+	/** Its path in each of its states. */
+	pathOf(state: TempState): string;
+}
+
+/** So many names are tried before it is an error; each has 64 random bits. */
+const MAX_NAME_ATTEMPTS = 16;
+
+/**
+ * Opens a temporary file for the target, making missing parents.
+ * @param permissions what the file is created with; the umask applies
+ */
+export async function openTempFile(
+	ports: CommitPorts,
+	target: Target,
+	sequence: number,
+	permissions: number,
+): Promise<TempFile> {
+	const { fileSystem, clock } = ports;
+	let step: Step = 'open';
+	try {
+		for (let attempt = 0; attempt < MAX_NAME_ATTEMPTS; attempt++) {
+			const order = formatOrder(clock.epochMs(), sequence);
+			const random = fileSystem.uniqueId();
+			const pathOf = (state: TempState): string =>
+				path.join(target.directory, formatTempName(target.name, order, random, state));
+			try {
+				step = 'open';
+				const file = await fileSystem.open(pathOf('part'), 'create-exclusive', permissions);
+				const created = await markAlive(fileSystem, file, pathOf('part'));
+				if (created !== undefined) return { file, created, pathOf };
+			} catch (error) {
+				const code = codeOf(error);
+				if (code === 'ENOENT' && attempt === 0) {
+					step = 'mkdir';
+					await createDirectory(fileSystem, target.directory);
+				} else if (code !== 'EEXIST') {
+					throw error;
+				}
+			}
+		}
+		throw new Error(`${MAX_NAME_ATTEMPTS} names for a temporary file were taken`);
+	} catch (error) {
+		const message = `writing ${target.path} failed at ${step}: ${messageOf(error)}`;
+		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path: target.path, step, cause: error });
+	}
+}
+
+/**
+ * Takes the kernel lock that tells a sweep the file is in use. A sweep that came between open and lock holds the lock
+ * itself, or has unlinked the file already: then undefined, and another file is needed. Where there are no locks, sweeps
+ * go by age.
+ */
+async function markAlive(fileSystem: FileSystem, file: OpenFile, tempPath: string): Promise<FileStat | undefined> {
+	try {
+		if (file.tryLock() !== 'busy') {
+			const stat = file.statSync();
+			if (stat.linkCount > 0) return stat;
+		}
+		await removeIfPresent(fileSystem, tempPath);
+		await file.close();
+		return undefined;
+	} catch (error) {
+		await Promise.allSettled([removeIfPresent(fileSystem, tempPath), file.close()]);
+		throw error;
+	}
+}
+
+/** unlink, where a file that is gone already is fine. */
+export async function removeIfPresent(fileSystem: FileSystem, file: string): Promise<void> {
+	try {
+		await fileSystem.unlink(file);
+	} catch (error) {
+		if (codeOf(error) !== 'ENOENT') throw error;
+	}
+}

@@ -1,0 +1,67 @@
+/**
+ * The names of this library's own files beside a document. docs/formats/temporary-files.md describes the format.
+ *
+ *     .dj1n-{order}-{random}-{document}.{state}       the document's name, plain
+ *     .dj1h-{order}-{random}-{hash}.{state}           its hash, where the name would become too long
+ *
+ * `order` is the time of creation and the place in the order of writes (9 and 6 digits, base 36), so that names sort by
+ * age; `random` is 64 random bits. A process id is no part of it: two containers that share a volume both have pid 1.
+ */
+import { createHash } from 'node:crypto';
+
+/**
+ * - `part`: being written; worth nothing after a crash
+ * - `ready`: complete and synced, about to take the document's name
+ * - `aside`: the document itself, moved aside on Windows while its successor takes the name
+ */
+export type TempState = 'part' | 'ready' | 'aside';
+
+export interface TempName {
+	readonly state: TempState;
+	readonly order: string;
+	readonly random: string;
+	/** The document's name, or its hash. */
+	readonly document: { readonly name: string } | { readonly hash: string };
+}
+
+/** The shortest NAME_MAX met in the field: eCryptfs has 143 bytes where others have 255. */
+const NAME_MAX_BYTES = 143;
+
+const PATTERN = /^\.dj1([nh])-([0-9a-z]{15})-([0-9a-f]{16})-(.+)\.(part|ready|aside)$/s;
+
+/** `order` of a name: sorts by creation time, then by the place in the order of writes of one process. */
+export function formatOrder(epochMs: number, sequence: number): string {
+	const time = Math.max(0, Math.floor(epochMs)).toString(36).padStart(9, '0').slice(-9);
+	return time + (sequence % 36 ** 6).toString(36).padStart(6, '0');
+}
+
+export function formatTempName(document: string, order: string, random: string, state: TempState): string {
+	const plain = `.dj1n-${order}-${random}-${document}.${state}`;
+	// Measured with the longest state, so that all states of one temp have the same form.
+	const longest = Buffer.byteLength(plain) - state.length + 'ready'.length;
+	return longest <= NAME_MAX_BYTES ? plain : `.dj1h-${order}-${random}-${hashDocumentName(document)}.${state}`;
+}
+
+/** @returns undefined for a name that is not of this format. */
+export function parseTempName(name: string): TempName | undefined {
+	const match = PATTERN.exec(name);
+	if (match === null) return undefined;
+	const [, form, order = '', random = '', document = '', state] = match;
+	return {
+		state: state as TempState,
+		order,
+		random,
+		document: form === 'n' ? { name: document } : { hash: document },
+	};
+}
+
+/** Does the name belong to the document of this name? */
+export function belongsTo(temp: TempName, document: string): boolean {
+	return 'name' in temp.document
+		? temp.document.name === document
+		: temp.document.hash === hashDocumentName(document);
+}
+
+function hashDocumentName(document: string): string {
+	return createHash('sha256').update(document).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,113 @@
+/** One commit of one document: from the value to the durable name. */
+import type { ByteSource } from '../json/byte-source.ts';
+import type { WriteProgress } from '../types.ts';
+import { type Achieved, type CommitOptions, PendingDocument } from './pending-document.ts';
+import type { Target } from './target.ts';
+import type { CommitPorts } from './temp-file.ts';
+import { Transfer } from './transfer.ts';
+
+/** What to write, known when the commit starts. */
+export interface DocumentJob extends Omit<CommitOptions, 'brief'> {
+	readonly source: ByteSource;
+	readonly signal: AbortSignal | undefined;
+	readonly onProgress: ((progress: WriteProgress) => void) | undefined;
+	readonly mayBeEmpty: boolean;
+	/** Called when the document has its name: from here on the write can no longer be taken back. */
+	readonly onRenamed: (bytes: number) => void;
+}
+
+export interface Committed extends Achieved {
+	readonly bytes: number;
+	readonly durationMs: number;
+}
+
+/** Runs a job while holding a commit slot. */
+export type InSlot = <T>(job: () => Promise<T>) => Promise<T>;
+
+/**
+ * Writes a document. The slot is held for the work of the disk and of the serializer; a source that must wait for the
+ * caller's own data waits without one, and so does the directory sync.
+ * @param begin called in the slot, once; what it throws is passed on. Where it gives nothing, nothing is written.
+ */
+export async function writeDocument(
+	ports: CommitPorts,
+	inSlot: InSlot,
+	target: Target,
+	begin: () => DocumentJob | undefined,
+): Promise<Committed | undefined> {
+	const commit = new Commit(ports, target);
+	try {
+		const written = await inSlot(async () => {
+			const job = begin();
+			return job && commit.start(job);
+		});
+		if (written === undefined) return undefined;
+		if (!written) await commit.finish(inSlot);
+		return await commit.harden();
+	} catch (error) {
+		await commit.abandon();
+		throw error;
+	}
+}
+
+class Commit {
+	readonly #ports: CommitPorts;
+	readonly #target: Target;
+	#transfer: Transfer | undefined;
+	#onRenamed: DocumentJob['onRenamed'] | undefined;
+	#startMs = 0;
+
+	constructor(ports: CommitPorts, target: Target) {
+		this.#ports = ports;
+		this.#target = target;
+	}
+
+	/** @returns false where the source had to wait, so that the rest is to be done outside the slot. */
+	async start(job: DocumentJob): Promise<boolean> {
+		const { clock } = this.#ports;
+		const { onProgress, signal, source, mayBeEmpty } = job;
+		this.#startMs = clock.monotonicMs();
+		this.#onRenamed = job.onRenamed;
+		this.#transfer = new Transfer({
+			path: this.#target.path,
+			source,
+			open: () => PendingDocument.open(this.#ports, this.#target, { ...job, brief: source.done }),
+			signal,
+			onProgress:
+				onProgress && ((progress) => onProgress({ ...progress, elapsedMs: clock.monotonicMs() - this.#startMs })),
+			mayBeEmpty,
+		});
+		const done = await this.#transfer.run(false);
+		if (done) await this.#publish(this.#transfer);
+		return done;
+	}
+
+	async finish(inSlot: InSlot): Promise<void> {
+		const transfer = this.#transfer;
+		if (transfer === undefined) return;
+		await transfer.run(true);
+		await inSlot(async () => {
+			await transfer.document.refresh();
+			await this.#publish(transfer);
+		});
+	}
+
+	async harden(): Promise<Committed> {
+		const transfer = this.#transfer;
+		if (transfer === undefined) throw new Error('the commit has not started');
+		await transfer.close(false);
+		const { bytes } = transfer.document;
+		const achieved = await transfer.document.harden();
+		return { ...achieved, bytes, durationMs: this.#ports.clock.monotonicMs() - this.#startMs };
+	}
+
+	async abandon(): Promise<void> {
+		await this.#transfer?.close(true);
+	}
+
+	async #publish(transfer: Transfer): Promise<void> {
+		await transfer.document.stage();
+		await transfer.document.publish(transfer.check);
+		this.#onRenamed?.(transfer.document.bytes);
+	}
+}

@@ -1,0 +1,116 @@
+/**
+ * Typed errors. Match them by `code`, which is stable; messages may change between versions.
+ */
+
+/** What went wrong. README lists what each code means and what to do about it. */
+export type ErrorCode =
+	| 'ERR_NOT_SERIALIZABLE'
+	| 'ERR_VALIDATION'
+	| 'ERR_WRITE_FAILED'
+	| 'ERR_READ_FAILED'
+	| 'ERR_CLOSED'
+	| 'ERR_CORRUPT'
+	| 'ERR_UNSUPPORTED';
+
+/**
+ * Where in an operation it went wrong. The steps of a write, in their order: `serialize`, `resolve` (finding the file
+ * behind the path), `mkdir`, `open` (the temporary file), `write`, `metadata` (mode and owner), `sync`, `check` (still
+ * wanted?), `ready` (marking the temporary file as complete), `rename`, `sync-directory`. The others belong to
+ * operations of their own.
+ */
+export type Step =
+	| 'serialize'
+	| 'resolve'
+	| 'mkdir'
+	| 'open'
+	| 'write'
+	| 'metadata'
+	| 'sync'
+	| 'check'
+	| 'ready'
+	| 'rename'
+	| 'sync-directory'
+	| 'submit'
+	| 'remove'
+	| 'read'
+	| 'parse'
+	| 'validate';
+
+/**
+ * What became of the document. `not_applied`: it stands as before the call. `unknown`: it holds the old value or the
+ * new one, whole, and which of them a power cut leaves is open.
+ */
+export type Outcome = 'not_applied' | 'unknown';
+
+/** One finding of a validator: what is wrong and, where it is known, the keys that lead there. */
+export interface ValidationIssue {
+	readonly message: string;
+	readonly path?: ReadonlyArray<PropertyKey> | undefined;
+}
+
+/** What an error is made from. */
+export interface ErrorDetails {
+	readonly path: string;
+	readonly step: Step;
+	readonly outcome?: Outcome;
+	readonly cause?: unknown;
+	readonly jsonPath?: string;
+	readonly issues?: readonly ValidationIssue[];
+}
+
+/** The one class of operating errors of this library. */
+export class DurableJsonError extends Error {
+	override readonly name: string = 'DurableJsonError';
+	readonly code: ErrorCode;
+	/** The document's path, absolute, as the caller spelt it. */
+	readonly path: string;
+	readonly step: Step;
+	/** `not_applied` for operations that change nothing. */
+	readonly outcome: Outcome;
+	/** ERR_NOT_SERIALIZABLE: where in the value, in the form `$.sensors[3].temp`. */
+	readonly jsonPath: string | undefined;
+	/** ERR_VALIDATION: what the validator found. */
+	readonly issues: readonly ValidationIssue[] | undefined;
+
+	constructor(code: ErrorCode, message: string, details: ErrorDetails) {
+		super(message, 'cause' in details ? { cause: details.cause } : undefined);
+		this.code = code;
+		this.path = details.path;
+		this.step = details.step;
+		this.outcome = details.outcome ?? 'not_applied';
+		this.jsonPath = details.jsonPath;
+		this.issues = details.issues;
+	}
+}
+
+/** The `code` of a system error, or undefined for anything else. */
+export function codeOf(error: unknown): string | undefined {
+	if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+	return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
+}
+
+/** A bad argument: TypeError with the code `ERR_INVALID_ARGUMENT`, naming the option and the value. */
+export function invalidArgument(name: string, expected: string, actual: unknown): TypeError {
+	return Object.assign(new TypeError(describeArgument(name, expected, actual)), { code: 'ERR_INVALID_ARGUMENT' });
+}
+
+/** A number out of its range: RangeError with the code `ERR_INVALID_ARGUMENT`. */
+export function argumentOutOfRange(name: string, expected: string, actual: unknown): RangeError {
+	return Object.assign(new RangeError(describeArgument(name, expected, actual)), { code: 'ERR_INVALID_ARGUMENT' });
+}
+
+function describeArgument(name: string, expected: string, actual: unknown): string {
+	return `${name} must be ${expected}; got ${show(actual)}`;
+}
+
+function show(value: unknown): string {
+	if (typeof value === 'string') return value.length > 80 ? `'${value.slice(0, 77)}...'` : `'${value}'`;
+	if (typeof value === 'function') return 'a function';
+	if (typeof value !== 'object' || value === null) return String(value);
+	return Array.isArray(value) ? 'an array' : `an object (${Object.prototype.toString.call(value)})`;
+}

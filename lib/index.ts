@@ -1,0 +1,47 @@
+/**
+ * durable-json: writes JSON files that survive crashes and power cuts.
+ *
+ * @packageDocumentation
+ */
+export { DurableJsonError, type ErrorCode, type ErrorDetails, type Outcome, type Step, type ValidationIssue } from './errors.ts';
+export { stringifyChunks } from './json/stringify-chunks.ts';
+export { createWriteStream, openPendingFile } from './pending-file.ts';
+export type { Clock } from './ports/clock.ts';
+export type {
+	FileKind,
+	FileStat,
+	FileSystem,
+	LockAttempt,
+	OpenDirectory,
+	OpenFile,
+	OpenFileSync,
+	OpenMode,
+	SyncFileSystem,
+} from './ports/file-system.ts';
+export { readJson, readJsonLines } from './read.ts';
+export type {
+	Bytes,
+	Durability,
+	FallbackReason,
+	FileData,
+	FileOptions,
+	JsonWriter,
+	Milliseconds,
+	PendingFile,
+	PendingFileOptions,
+	Ports,
+	ReadLinesOptions,
+	ReadOptions,
+	Replacer,
+	Rows,
+	ValueOrThunk,
+	WriteFileOptions,
+	WriteLinesOptions,
+	WriteOptions,
+	WriteProgress,
+	WriteReceipt,
+	WriterOptions,
+	WriterStats,
+} from './types.ts';
+export { defaultWriter, remove, writeFile, writeJson, writeJsonLines } from './write.ts';
+export { createWriter } from './writer.ts';

@@ -1,0 +1,35 @@
+/**
+ * What the commit protocol pulls a document's bytes from: a JSON value, JSON Lines rows, or bytes.
+ *
+ * The source fills buffers that the caller owns, so that nothing is allocated per chunk; it never runs longer than one
+ * buffer's worth of work at a time.
+ */
+export interface ByteSource {
+	/**
+	 * Writes the next bytes into `target`, from `offset` on, and returns the offset after the last one. It comes back
+	 * when the buffer is full (within a small remainder), when the source is {@link ByteSource.done}, when it must wait
+	 * ({@link ByteSource.waiting}), or when it has worked for as long as a buffer's worth may take, even where that gave
+	 * few bytes. Throws what the caller's own code (toJSON, getter, replacer, iterable) threw, unwrapped.
+	 * `target` has at least {@link MIN_BUFFER_BYTES} bytes.
+	 */
+	fill(target: Buffer, offset: number): number;
+	/** True when every byte has been handed out. */
+	readonly done: boolean;
+	/**
+	 * Set when `fill` came back because an asynchronous part of the value must settle first. It never rejects: what went
+	 * wrong is thrown by the next `fill`.
+	 */
+	readonly waiting: Promise<void> | undefined;
+	/** Rows or elements of the outermost iterable handed out so far; 0 for a value that has none. */
+	readonly rows: number;
+	/** Where the source stands in the value, in the form `$.sensors[3].temp`; read after `fill` has thrown. */
+	jsonPath(): string;
+	/**
+	 * Ends early: calls `return()` of every open iterator, innermost first, and waits for it unless its `next()` is
+	 * still pending. Idempotent; does nothing after the end. Never rejects.
+	 */
+	close(): Promise<void>;
+}
+
+/** The smallest buffer that {@link ByteSource.fill} can be given. */
+export const MIN_BUFFER_BYTES = 16_384;

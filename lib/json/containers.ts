@@ -1,0 +1,101 @@
+/**
+ * Opens arrays, objects and async iterables: what ECMA-262 §25.5.2.4 and §25.5.2.5 do before the first child.
+ */
+import { isDeepStrictEqual, types } from 'node:util';
+import { circularError } from './circular.ts';
+import { AsyncCursor } from './cursor.ts';
+import { ARRAY, ASYNC_ARRAY, BYTES, INDICES, OBJECT } from './frame.ts';
+import { CACHED_KEYS_PER_OBJECT, KeyCache, type KeyEntry } from './key-cache.ts';
+import { toLength } from './options.ts';
+import { checkObject } from './strict.ts';
+import type { Traversal } from './traversal.ts';
+
+const EMPTY_ARRAY = '[]';
+const EMPTY_OBJECT = '{}';
+
+/** Typed arrays from this length on are worth the check that lets their indices be counted instead of listed. */
+const COUNTED_INDICES = 4096;
+
+/** JSON.rawJSON is young: V8 12 (Node 22). */
+const { isRawJSON } = JSON as { isRawJSON?: (value: unknown) => boolean };
+
+type TypedArray = Exclude<NodeJS.ArrayBufferView, DataView>;
+
+function checkNotOpen(t: Traversal, value: object): void {
+	if (t.isOpen(value)) throw circularError(t.frames, t.depth, value);
+}
+
+export function openArray(t: Traversal, at: number, value: readonly unknown[], entry: KeyEntry): number {
+	checkNotOpen(t, value);
+	const length = toLength(value.length);
+	if (length === 0) return t.writeText(at, EMPTY_ARRAY);
+	t.push(ARRAY, value, length, entry);
+	return at;
+}
+
+export function openAsyncIterable(t: Traversal, at: number, value: object, method: unknown, entry: KeyEntry): number {
+	checkNotOpen(t, value);
+	const cursor = new AsyncCursor(value, method);
+	t.push(ASYNC_ARRAY, value, 0, entry).cursor = cursor;
+	return at;
+}
+
+export function openObject(t: Traversal, at: number, value: object, entry: KeyEntry): number {
+	if (value === t.plainBuffer) return openBuffer(t, at, value as Buffer, entry);
+	if (t.names !== undefined && isRawJSON?.(value)) return writeRaw(t, at, value);
+	if (t.strict) checkObject(t, value);
+	checkNotOpen(t, value);
+	if (t.names === undefined && hasOnlyIndices(value)) {
+		t.push(INDICES, value, value.length, entry);
+		return at;
+	}
+	const keys = t.names ?? Object.keys(value);
+	const { length } = keys;
+	if (length === 0) return t.writeText(at, EMPTY_OBJECT);
+	if (length === 1 && keys[0] === 'rawJSON' && isRawJSON?.(value)) return writeRaw(t, at, value);
+	t.push(OBJECT, value, length, length > CACHED_KEYS_PER_OBJECT ? entry : KeyCache.under(entry)).keys = keys;
+	return at;
+}
+
+function writeRaw(t: Traversal, at: number, value: object): number {
+	return t.writeText(at, String((value as { rawJSON?: unknown }).rawJSON));
+}
+
+/**
+ * True for a large typed array whose own enumerable keys are its indices and nothing else. Listing them would take a
+ * string for each; a comparison with a fresh view of the same memory tells without. What it cannot tell (a subclass, a
+ * view with properties of its own) takes the ordinary way.
+ */
+function hasOnlyIndices(value: object): value is TypedArray {
+	if (!types.isTypedArray(value) || value.length < COUNTED_INDICES) return false;
+	const twin = viewAgain(value);
+	return twin !== undefined && isDeepStrictEqual(value, twin);
+}
+
+function viewAgain(value: TypedArray): TypedArray | undefined {
+	const Constructor = TYPED_ARRAYS.find(({ prototype }) => Object.getPrototypeOf(value) === prototype);
+	return Constructor && new Constructor(value.buffer as ArrayBuffer, value.byteOffset, value.length);
+}
+
+const TYPED_ARRAYS = [
+	Int8Array,
+	Uint8Array,
+	Uint8ClampedArray,
+	Int16Array,
+	Uint16Array,
+	Int32Array,
+	Uint32Array,
+	Float32Array,
+	Float64Array,
+] as const;
+
+/** `{"type":"Buffer","data":[…]}`: the head as text, then a frame for the bytes, which writes the end too. */
+function openBuffer(t: Traversal, at: number, value: Buffer, entry: KeyEntry): number {
+	t.plainBuffer = undefined;
+	const depth = t.depth + 2;
+	const colon = t.gap === '' ? ':' : ': ';
+	const start = `${t.lineStart('{', depth)}"type"${colon}"Buffer"${t.lineStart(',', depth)}"data"${colon}[`;
+	if (value.length === 0) return t.writeText(at, `${start}]${t.lineStart('', depth - 1)}}`);
+	t.push(BYTES, value, value.length, entry);
+	return t.writeText(at, start);
+}

@@ -1,0 +1,124 @@
+/**
+ * The serializer as a {@link ByteSource}: `JSON.stringify` that writes UTF-8 into the caller's buffers and can stop
+ * anywhere.
+ *
+ * The value is walked with an explicit stack of frames, in the order of ECMA-262 §25.5.2, so that the caller's code
+ * (toJSON, getters, proxies, the replacer) runs in the same order, as often, and with the same `this`. Stopping is
+ * coming back from the loop: depth has no limit and there is nothing to unwind.
+ */
+import { runArray } from './array-frame.ts';
+import { runBytes, runIndices } from './binary-frames.ts';
+import type { ByteSource } from './byte-source.ts';
+import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES } from './frame.ts';
+import { runAsyncArray, runLines } from './iterable-frames.ts';
+import { formatPath } from './json-path.ts';
+import { runObject } from './object-frame.ts';
+import { NOTHING, type Traversal } from './traversal.ts';
+import { writeValue } from './value.ts';
+
+const NEWLINE = 0x0a;
+
+type Phase = 'new' | 'open' | 'done' | 'failed' | 'closed';
+
+/** Serialises what `begin` starts in the first fill. */
+export class Serializer implements ByteSource {
+	readonly #traversal: Traversal;
+	readonly #finalNewline: boolean;
+	#begin: ((t: Traversal) => void) | undefined;
+	#phase: Phase = 'new';
+	#path: string | undefined;
+	#closing: Promise<void> | undefined;
+
+	constructor(traversal: Traversal, begin: (t: Traversal) => void, finalNewline: boolean) {
+		this.#traversal = traversal;
+		this.#begin = begin;
+		this.#finalNewline = finalNewline;
+	}
+
+	get done(): boolean {
+		return this.#phase === 'done';
+	}
+
+	get waiting(): Promise<void> | undefined {
+		return this.#traversal.waiting;
+	}
+
+	get rows(): number {
+		return this.#traversal.rows;
+	}
+
+	fill(target: Buffer, offset: number): number {
+		if (this.#phase === 'done') return offset;
+		if (this.#phase !== 'new' && this.#phase !== 'open') throw new Error(`This source is ${this.#phase}`);
+		const t = this.#traversal;
+		try {
+			t.begin(target);
+			this.#begin?.(t);
+			this.#begin = undefined;
+			this.#phase = 'open';
+			const end = this.#run(t, offset);
+			t.end();
+			return end;
+		} catch (error) {
+			this.#phase = 'failed';
+			throw error;
+		}
+	}
+
+	#run(t: Traversal, from: number): number {
+		let at = from;
+		for (;;) {
+			if (t.suspended) at = t.drain(at);
+			if (t.suspended || t.stopped || at > t.fullAt) return at;
+			t.resume();
+			if (t.deferred !== NOTHING) {
+				const value = t.deferred;
+				t.deferred = NOTHING;
+				at = writeValue(t, at, value, t.frames[t.depth]?.entry ?? t.rootEntry);
+			} else if (t.depth >= 0) {
+				at = runFrame(t, t.frames[t.depth] as Frame, at);
+			} else {
+				if (this.#finalNewline && t.hasOutput) t.buffer[at++] = NEWLINE;
+				this.#phase = 'done';
+				return at;
+			}
+		}
+	}
+
+	jsonPath(): string {
+		return this.#path ?? formatPath(this.#traversal.frames, this.#traversal.depth);
+	}
+
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	async #close(): Promise<void> {
+		if (this.#phase === 'done') return;
+		this.#path = this.jsonPath();
+		this.#phase = 'closed';
+		const t = this.#traversal;
+		const cursors = t.frames.slice(0, t.depth + 1).flatMap(({ cursor }) => cursor ?? []);
+		t.frames.length = 0;
+		t.depth = -1;
+		for (const cursor of cursors.reverse()) await cursor.close();
+	}
+}
+
+function runFrame(t: Traversal, frame: Frame, at: number): number {
+	switch (frame.kind) {
+		case ARRAY:
+			return runArray(t, frame, at);
+		case INDICES:
+			return runIndices(t, frame, at);
+		case BYTES:
+			return runBytes(t, frame, at);
+		case ASYNC_ARRAY:
+			return runAsyncArray(t, frame, at);
+		case LINES:
+			return runLines(t, frame, at);
+		default:
+			return runObject(t, frame, at);
+	}
+}

@@ -1,0 +1,280 @@
+/**
+ * The state of one serialisation: the buffer being filled, the open containers, and text that did not fit.
+ *
+ * Nothing here is shared between sources, so a getter or toJSON that serialises something itself disturbs nobody.
+ *
+ * A writer never leaves a token half written. Before it writes, it knows that {@link RESERVED_BYTES} are free, which
+ * every short token fits in; longer text goes through {@link Traversal.suspend} and is handed out in pieces.
+ */
+import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
+import { ASYNC_ARRAY, Frame, type FrameKind, LINES } from './frame.ts';
+import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
+import { MAX_NUMBER_BYTES } from './numbers.ts';
+import type { NormalizedReplacer, ReplacerFunction } from './options.ts';
+import { SHORT_STRING_BYTES, sliceEnd } from './strings.ts';
+
+/** Most bytes of one UTF-16 unit, written as \u0000. */
+const MAX_ESCAPE_BYTES = 6;
+
+/** Free at the end of a buffer whenever a token is begun: a separator and a line's indentation, a key, a short value. */
+export const RESERVED_BYTES: number =
+	MAX_RUN_BYTES + MAX_ESCAPE_BYTES * CACHED_KEY_LENGTH + SHORT_STRING_BYTES + MAX_NUMBER_BYTES + 64;
+
+/** Characters of a long string that are escaped at once. */
+export const SLICE_LENGTH = 8192;
+const BYTES_PER_UNIT = 3;
+
+/** Stands for "no value waits": any value of the caller's can be told from it. */
+export const NOTHING: unique symbol = Symbol('nothing');
+
+/** Frames kept for reuse; the deeper ones of a very deep value are left to the garbage collector. */
+const POOLED_DEPTH = 1024;
+/** Up to this depth a scan of the open containers is quicker than a Set. */
+const SCANNED_DEPTH = 32;
+
+/** How long one fill may run, in milliseconds, and what the first one may, which is to read small values in one go. */
+const FILL_MS = 8;
+const FIRST_FILL_MS = 20;
+/** The clock is looked at about this often, and no single look counts for more than the second: that was a pause. */
+const CLOCK_INTERVAL_MS = 0.25;
+const CLOCK_CLIP_MS = 4;
+const MAX_STEPS = 4096;
+
+const stringify = JSON.stringify;
+
+/** See the head of this file. */
+export class Traversal {
+	readonly replacer: ReplacerFunction | undefined;
+	readonly names: readonly string[] | undefined;
+	readonly gap: string;
+	readonly strict: boolean;
+	readonly keyCache: KeyCache;
+	readonly rootEntry: KeyEntry = new KeyEntry(undefined, '');
+
+	buffer: Buffer = Buffer.alloc(0);
+	view: DataView = new DataView(new ArrayBuffer(0));
+	/** Where writers come back: negative as soon as they must, whatever room is left. */
+	limit = -1;
+	/** Set while the source waits, ran out of time or has text to hand out first. */
+	stopped = false;
+	suspended = false;
+	waiting: Promise<void> | undefined = undefined;
+	/** Steps until the clock is looked at. */
+	countdown = 0;
+
+	/** Open containers, innermost at {@link Traversal.depth}; -1 where none is open. */
+	readonly frames: Frame[] = [];
+	depth = -1;
+	/** A value, through toJSON and replacer, to be written after the suspended text. */
+	deferred: unknown = NOTHING;
+	/** A Buffer that is to be written as its toJSON would. */
+	plainBuffer: object | undefined = undefined;
+	/** In strict mode: an object whose own toJSON returned it. */
+	vouched: object | undefined = undefined;
+	/** True where there is anything that a final newline can follow. */
+	hasOutput = true;
+	/** Elements of the outermost iterable handed out. */
+	rows = 0;
+	#openIterables = 0;
+
+	#text = '';
+	#textAt = 0;
+	#string = '';
+	#stringAt = 0;
+	#suffix = '';
+
+	#deepHolders: Set<object> | undefined;
+	readonly #indents: Array<Run | undefined> = [];
+
+	#spentMs = 0;
+	#budgetMs = FIRST_FILL_MS;
+	#checkedAt = 0;
+	#interval = 16;
+
+	constructor(replacer: NormalizedReplacer, gap: string, strict: boolean) {
+		this.replacer = replacer.call;
+		this.names = replacer.names;
+		this.gap = gap;
+		this.strict = strict;
+		this.keyCache = gap === '' ? new KeyCache(',', ':') : new KeyCache('', ': ');
+	}
+
+	/** Begins a fill of `target`. */
+	begin(target: Buffer): void {
+		if (this.buffer !== target) {
+			this.buffer = target;
+			this.view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+		}
+		this.waiting = undefined;
+		this.stopped = false;
+		this.#spentMs = 0;
+		this.#checkedAt = performance.now();
+		this.countdown = this.#interval;
+	}
+
+	/** Ends a fill. */
+	end(): void {
+		this.#budgetMs = FILL_MS;
+	}
+
+	/** Up to here a token may be begun. */
+	get fullAt(): number {
+		return this.buffer.length - RESERVED_BYTES;
+	}
+
+	/** Lets writers go on until the buffer is full. */
+	resume(): void {
+		this.limit = this.fullAt;
+	}
+
+	/** Makes writers come back. */
+	stop(): void {
+		this.stopped = true;
+		this.limit = -1;
+	}
+
+	/**
+	 * Looks at the clock; true where this fill has taken its time. Called when {@link Traversal.countdown} has run out,
+	 * which is set so that this happens about every quarter of a millisecond: the steps may be properties that give no
+	 * bytes, or getters that take long.
+	 */
+	overtime(): boolean {
+		const now = performance.now();
+		const elapsed = now - this.#checkedAt;
+		this.#checkedAt = now;
+		this.#spentMs += Math.min(elapsed, CLOCK_CLIP_MS);
+		const ratio = Math.min(4, CLOCK_INTERVAL_MS / elapsed);
+		this.#interval = Math.max(1, Math.min(MAX_STEPS, Math.floor(this.#interval * ratio)));
+		this.countdown = this.#interval;
+		if (this.#spentMs < this.#budgetMs) return false;
+		this.stop();
+		return true;
+	}
+
+	/** Opens a container under the current one. */
+	push(kind: FrameKind, holder: object, length: number, entry: KeyEntry): Frame {
+		const depth = ++this.depth;
+		let frame = this.frames[depth];
+		if (frame === undefined) {
+			frame = new Frame();
+			this.frames[depth] = frame;
+		}
+		frame.kind = kind;
+		frame.holder = holder;
+		frame.length = length;
+		frame.index = 0;
+		frame.empty = true;
+		frame.entry = entry;
+		if (depth >= SCANNED_DEPTH) {
+			this.#deepHolders ??= new Set();
+			this.#deepHolders.add(holder);
+		}
+		if (kind >= ASYNC_ARRAY) this.#openIterables++;
+		return frame;
+	}
+
+	/** Closes the innermost container. */
+	pop(): void {
+		const depth = this.depth--;
+		const frame = this.frames[depth] as Frame;
+		if (depth >= SCANNED_DEPTH) this.#deepHolders?.delete(frame.holder);
+		if (frame.kind >= ASYNC_ARRAY) this.#openIterables--;
+		frame.clear();
+		if (depth >= POOLED_DEPTH) this.frames.length = depth;
+	}
+
+	/** True where `value` is an open container, so that writing it would never end. */
+	isOpen(value: object): boolean {
+		const { frames } = this;
+		const scanned = Math.min(this.depth, SCANNED_DEPTH - 1);
+		for (let index = scanned; index >= 0; index--) {
+			const frame = frames[index] as Frame;
+			if (frame.holder === value && frame.kind !== LINES) return true;
+		}
+		return this.#deepHolders?.has(value) ?? false;
+	}
+
+	/** Counts what the innermost iterable has handed out, if it is the outermost one. */
+	countRows(done: number): void {
+		if (this.#openIterables === 1) this.rows = done;
+	}
+
+	/** A line break and the indentation of `depth` levels; `undefined` where that is long or not ASCII. */
+	indent(depth: number): Run | undefined {
+		if (depth * this.gap.length > MAX_RUN_BYTES) return undefined;
+		if (depth >= this.#indents.length) {
+			for (let next = this.#indents.length; next <= depth; next++) this.#indents.push(toRun(this.#lineBreak(next)));
+		}
+		return this.#indents[depth];
+	}
+
+	/** The same as text. One string, since surrogates may pair up where one gap meets the next. */
+	#lineBreak(depth: number): string {
+		return `\n${this.gap.repeat(depth)}`;
+	}
+
+	/** `prefix` and, where the output is indented, a new line of `depth` levels. */
+	lineStart(prefix: string, depth: number): string {
+		return this.gap === '' ? prefix : prefix + this.#lineBreak(depth);
+	}
+
+	/**
+	 * Hands out `prefix`, then the inside of the quoted `text` slice by slice, then `suffix`, before anything else; then
+	 * `deferred` is written as a value.
+	 */
+	suspend(prefix: string, text = '', suffix = '', deferred: unknown = NOTHING): void {
+		this.#text = prefix;
+		this.#textAt = 0;
+		this.#string = text;
+		this.#stringAt = 0;
+		this.#suffix = suffix;
+		this.deferred = deferred;
+		this.suspended = true;
+		this.limit = -1;
+	}
+
+	/** Writes what was suspended, as far as it fits, and clears {@link Traversal.suspended} after the last of it. */
+	drain(from: number): number {
+		let at = from;
+		for (;;) {
+			at = this.#drainText(at);
+			if (this.#textAt < this.#text.length) return at;
+			if (this.#stringAt < this.#string.length) {
+				const end = sliceEnd(this.#string, this.#stringAt, SLICE_LENGTH);
+				this.#text = stringify(this.#string.slice(this.#stringAt, end)).slice(1, -1);
+				this.#stringAt = end;
+			} else if (this.#suffix !== '') {
+				this.#text = this.#suffix;
+				this.#suffix = '';
+			} else {
+				this.#text = '';
+				this.#string = '';
+				this.suspended = false;
+				return at;
+			}
+			this.#textAt = 0;
+		}
+	}
+
+	#drainText(from: number): number {
+		const text = this.#text;
+		const { buffer } = this;
+		let at = from;
+		while (this.#textAt < text.length) {
+			const room = Math.floor((buffer.length - at) / BYTES_PER_UNIT) - 1;
+			if (room < 1) break;
+			const start = this.#textAt;
+			const end = sliceEnd(text, start, room);
+			at += buffer.write(start === 0 && end === text.length ? text : text.slice(start, end), at);
+			this.#textAt = end;
+		}
+		return at;
+	}
+
+	/** Writes text that is JSON already. */
+	writeText(at: number, text: string): number {
+		if (at + text.length * BYTES_PER_UNIT <= this.buffer.length) return at + this.buffer.write(text, at);
+		this.suspend(text);
+		return at;
+	}
+}

@@ -1,0 +1,153 @@
+/**
+ * SerializeJSONProperty (ECMA-262 §25.5.2.2): what a value becomes before it is written, and how it is written.
+ */
+import { Buffer } from 'node:buffer';
+import { types } from 'node:util';
+import { openArray, openAsyncIterable, openObject } from './containers.ts';
+import type { KeyEntry } from './key-cache.ts';
+import { writeNumber } from './numbers.ts';
+import { toNumber } from './options.ts';
+import { checkDate, checkNumber } from './strict.ts';
+import { SHORT_STRING_LENGTH, writePlainString } from './strings.ts';
+import { SLICE_LENGTH, type Traversal } from './traversal.ts';
+
+const stringify = JSON.stringify;
+const bufferToJSON: unknown = Buffer.prototype.toJSON;
+const booleanValueOf = Boolean.prototype.valueOf;
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/** Steps 2 and 3: `toJSON`, then the replacer function. Boxed primitives are unboxed when they are written. */
+export function prepare(t: Traversal, holder: object, key: string | number, value: unknown): unknown {
+	let prepared = value;
+	if (typeof value === 'bigint' || (typeof value === 'object' && value !== null) || typeof value === 'function') {
+		if (t.strict) checkDate(value);
+		const { toJSON } = value as { toJSON?: unknown };
+		if (typeof toJSON === 'function') {
+			if (toJSON === bufferToJSON && isPlainBuffer(t, value)) {
+				t.plainBuffer = value;
+				return value;
+			}
+			prepared = Reflect.apply(toJSON as Method, value, [String(key)]);
+			if (prepared === value && typeof value === 'object') t.vouched = value;
+		}
+	}
+	return t.replacer === undefined ? prepared : Reflect.apply(t.replacer, holder, [String(key), prepared]);
+}
+
+/** True for what may have a toJSON: objects, functions (which are objects) and BigInts. */
+export function needsPreparing(value: unknown): boolean {
+	const type = typeof value;
+	return type === 'object' ? value !== null : type === 'function' || type === 'bigint';
+}
+
+/** A whole value: its key is the empty string, and its holder, which only a replacer sees, a fresh object. */
+export function prepareRoot(t: Traversal, value: unknown): unknown {
+	if (t.replacer === undefined && !needsPreparing(value)) return value;
+	return prepare(t, t.replacer === undefined ? t : { '': value }, '', value);
+}
+
+/**
+ * True where calling Buffer's own toJSON, which makes an array of every byte, could not be told from writing the bytes:
+ * nobody sees the array (no replacer, no toJSON on arrays), and `length` is the true one.
+ */
+function isPlainBuffer(t: Traversal, value: unknown): value is Buffer {
+	return (
+		t.replacer === undefined &&
+		t.names === undefined &&
+		types.isUint8Array(value) &&
+		Object.getPrototypeOf(value) === Buffer.prototype &&
+		!Object.hasOwn(value, 'length') &&
+		!('toJSON' in Array.prototype) &&
+		(t.gap === '' || t.indent(t.depth + 3) !== undefined)
+	);
+}
+
+/** True for what JSON has no text for: left out of objects, `null` in arrays. */
+export function isAbsent(value: unknown): boolean {
+	return typeof value === 'undefined' || typeof value === 'function' || typeof value === 'symbol';
+}
+
+/**
+ * Writes a value that {@link prepare} gave and that is not absent. `entry` guesses the keys of an object. Containers
+ * are opened, not walked: see {@link Traversal.depth}.
+ */
+export function writeValue(t: Traversal, at: number, value: unknown, entry: KeyEntry): number {
+	switch (typeof value) {
+		case 'string':
+			return writeString(t, at, value);
+		case 'number':
+			if (t.strict) checkNumber(value);
+			return writeNumber(t.buffer, t.view, at, value);
+		case 'boolean':
+			return writeBoolean(t.buffer, t.view, at, value);
+		case 'object':
+			return value === null ? writeNull(t.view, at) : writeObject(t, at, value, entry);
+		default:
+			// V8's words: JSON.stringify(1n).
+			throw new TypeError('Do not know how to serialize a BigInt');
+	}
+}
+
+/** Step 4 (boxed primitives), then an array, an async iterable or an object. */
+export function writeObject(t: Traversal, at: number, value: object, entry: KeyEntry): number {
+	if (Array.isArray(value)) return openArray(t, at, value, entry);
+	if (types.isBoxedPrimitive(value)) {
+		const primitive = unbox(value);
+		if (primitive !== value) return writeValue(t, at, primitive, entry);
+	}
+	const method = asyncIteratorMethod(value);
+	if (method !== undefined) return openAsyncIterable(t, at, value, method, entry);
+	return openObject(t, at, value, entry);
+}
+
+/** A Symbol object stays an object, as in step 4. */
+function unbox(value: object): unknown {
+	if (types.isStringObject(value)) return String(value);
+	if (types.isNumberObject(value)) return toNumber(value);
+	if (types.isBooleanObject(value)) return Reflect.apply(booleanValueOf, value, []);
+	return types.isBigIntObject(value) ? 0n : value;
+}
+
+/** Never asked of a proxy, nor through one, whose traps would see that JSON.stringify does not ask. */
+function asyncIteratorMethod(value: object): unknown {
+	let link: object | null = value;
+	while (link !== null && link !== Object.prototype) {
+		if (types.isProxy(link)) return undefined;
+		link = Object.getPrototypeOf(link) as object | null;
+	}
+	const method = (value as { [Symbol.asyncIterator]?: unknown })[Symbol.asyncIterator];
+	return typeof method === 'function' ? method : undefined;
+}
+
+export function writeString(t: Traversal, at: number, text: string): number {
+	if (text.length <= SHORT_STRING_LENGTH) {
+		const next = writePlainString(t.buffer, at, text);
+		if (next >= 0) return next;
+	} else if (text.length > SLICE_LENGTH) {
+		t.suspend('"', text, '"');
+		return at;
+	}
+	return t.writeText(at, stringify(text));
+}
+
+// Little-endian words for the literals; "false" is an f and a word.
+const NULL_WORD = 0x6c6c756e;
+const TRUE_WORD = 0x65757274;
+const ALSE_WORD = 0x65736c61;
+const LETTER_F = 0x66;
+
+export function writeNull(view: DataView, at: number): number {
+	view.setInt32(at, NULL_WORD, true);
+	return at + 4;
+}
+
+export function writeBoolean(buffer: Buffer, view: DataView, at: number, value: boolean): number {
+	if (value) {
+		view.setInt32(at, TRUE_WORD, true);
+		return at + 4;
+	}
+	buffer[at] = LETTER_F;
+	view.setInt32(at + 1, ALSE_WORD, true);
+	return at + 5;
+}

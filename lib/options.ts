@@ -1,0 +1,86 @@
+/** Checks what callers pass, and fills in the defaults. Bad values throw, naming option and value. */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { argumentOutOfRange, invalidArgument } from './errors.ts';
+import type { Durability, FileOptions, Replacer, WriteOptions } from './types.ts';
+
+const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Durability[];
+
+/** The absolute path that a path or file URL stands for. */
+export function toAbsolutePath(input: unknown): string {
+	if (input instanceof URL) {
+		if (input.protocol !== 'file:') throw invalidArgument('path', 'a string or a file: URL', input.href);
+		return path.resolve(fileURLToPath(input));
+	}
+	if (typeof input !== 'string') throw invalidArgument('path', 'a string or a file: URL', input);
+	if (input === '' || input.includes('\0')) throw invalidArgument('path', 'a path without NUL, not empty', input);
+	if (input.endsWith('/') || input.endsWith(path.sep)) {
+		throw invalidArgument('path', 'the path of a file, not of a directory', input);
+	}
+	return path.resolve(input);
+}
+
+/** The options that every kind of write takes, checked. */
+export interface CheckedFileOptions {
+	readonly signal: AbortSignal | undefined;
+	readonly durability: Durability;
+	readonly mode: number | undefined;
+	readonly onProgress: FileOptions['onProgress'];
+}
+
+export function checkFileOptions(options: unknown): CheckedFileOptions {
+	const { signal, durability = 'full', mode, onProgress } = asOptions<FileOptions>(options);
+	checkSignal(signal);
+	if (!DURABILITIES.includes(durability)) {
+		throw invalidArgument('options.durability', "'full', 'file' or 'none'", durability);
+	}
+	if (mode !== undefined) checkInteger('options.mode', mode, 0, 0o7777);
+	checkFunction('options.onProgress', onProgress);
+	return { signal, durability, mode, onProgress };
+}
+
+/** How a value becomes text, checked. */
+export interface CheckedJsonOptions {
+	readonly replacer: Replacer | null | undefined;
+	readonly space: string | number | null | undefined;
+	readonly strict: boolean;
+	readonly finalNewline: boolean;
+}
+
+/** `replacer` and `space` are passed on as they are: JSON.stringify says what they mean, whatever they are. */
+export function checkJsonOptions(options: unknown): CheckedJsonOptions {
+	const { replacer, space, strict = false, finalNewline = true } = asOptions<WriteOptions>(options);
+	checkBoolean('options.strict', strict);
+	checkBoolean('options.finalNewline', finalNewline);
+	return { replacer, space, strict, finalNewline };
+}
+
+/** Options as an object; undefined is none. */
+export function asOptions<T extends object>(options: unknown): Partial<T> {
+	if (options === undefined) return {};
+	if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+	return options;
+}
+
+/** By its shape, as Node does: a signal may come from another realm. */
+export function checkSignal(signal: unknown): void {
+	if (signal === undefined) return;
+	if (typeof signal !== 'object' || signal === null || !('aborted' in signal) || !('addEventListener' in signal)) {
+		throw invalidArgument('options.signal', 'an AbortSignal', signal);
+	}
+}
+
+export function checkFunction(name: string, value: unknown): void {
+	if (value !== undefined && typeof value !== 'function') throw invalidArgument(name, 'a function', value);
+}
+
+export function checkBoolean(name: string, value: unknown): void {
+	if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
+}
+
+export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+	if (typeof value !== 'number') throw invalidArgument(name, 'a number', value);
+	if (!Number.isInteger(value) || value < min || value > max) {
+		throw argumentOutOfRange(name, `an integer from ${min} to ${max}`, value);
+	}
+}

@@ -1,0 +1,202 @@
+/** Documents written piece by piece: a pending file, and a Node stream over it. */
+import { Writable } from 'node:stream';
+import { onAbort } from './abort.ts';
+import { OwnFailure } from './commit/own-failure.ts';
+import { PendingDocument } from './commit/pending-document.ts';
+import { resolveTarget } from './commit/target.ts';
+import type { CommitPorts } from './commit/temp-file.ts';
+import { DurableJsonError, invalidArgument } from './errors.ts';
+import { type DocumentEntry, documentRegistry, type Landed } from './lock/document-registry.ts';
+import { asOptions, type CheckedFileOptions, checkFileOptions, toAbsolutePath } from './options.ts';
+import { nodeFileSystem } from './platform/node-file-system.ts';
+import { systemClock } from './platform/system-clock.ts';
+import { adoptNewer, isOvertaken } from './schedule/overtaken.ts';
+import { commitSlots } from './schedule/slots.ts';
+import { nextSequence } from './shared-state.ts';
+import type { PendingFile, PendingFileOptions, WriteReceipt } from './types.ts';
+
+/**
+ * Opens a document to be written piece by piece. Nothing is seen of it at its path before `commit`; a process that dies
+ * before leaves the document as it was.
+ *
+ * Rejects with ERR_WRITE_FAILED, the signal's reason, or a TypeError or RangeError of code ERR_INVALID_ARGUMENT.
+ */
+export async function openPendingFile(path: string | URL, options?: PendingFileOptions): Promise<PendingFile> {
+	const absolute = toAbsolutePath(path);
+	const { fileSystem = nodeFileSystem, clock = systemClock } = asOptions<PendingFileOptions>(options);
+	const checked = checkFileOptions(options);
+	checked.signal?.throwIfAborted();
+	const ports = { fileSystem, clock };
+	const target = await resolveTarget(fileSystem, absolute);
+	const document = await PendingDocument.open(ports, target, {
+		...checked,
+		sequence: nextSequence(),
+		brief: false,
+	});
+	return new OpenPendingFile(ports, absolute, document, checked);
+}
+
+class OpenPendingFile implements PendingFile {
+	readonly path: string;
+	readonly #ports: CommitPorts;
+	readonly #document: PendingDocument;
+	readonly #options: CheckedFileOptions;
+	/** The call that came last; each waits for the one before it. */
+	#last: Promise<unknown> = Promise.resolve();
+	#state: 'open' | 'broken' | 'over' = 'open';
+	#stopListening: (() => void) | undefined;
+
+	constructor(ports: CommitPorts, path: string, document: PendingDocument, options: CheckedFileOptions) {
+		this.path = path;
+		this.#ports = ports;
+		this.#document = document;
+		this.#options = options;
+		const { signal } = options;
+		if (signal?.aborted) this.#discardAborted();
+		else if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.#discardAborted());
+	}
+
+	get bytes(): number {
+		return this.#document.bytes;
+	}
+
+	async write(chunk: string | ArrayBufferView): Promise<void> {
+		if (typeof chunk !== 'string' && !ArrayBuffer.isView(chunk)) {
+			throw invalidArgument('chunk', 'a string or a view of bytes', chunk);
+		}
+		return this.#next(async () => {
+			this.#assertOpen();
+			const bytes =
+				typeof chunk === 'string' ? Buffer.from(chunk) : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+			try {
+				await this.#document.write(bytes, bytes.length);
+			} catch (error) {
+				this.#state = 'broken';
+				throw error;
+			}
+		});
+	}
+
+	async commit(): Promise<WriteReceipt> {
+		const sequence = nextSequence();
+		const registry = documentRegistry(this.#ports.fileSystem.scope);
+		registry.announce(sequence);
+		return this.#next(async () => {
+			try {
+				this.#assertOpen();
+				this.#state = 'over';
+				const landed = await registry.exclusive(this.#document.target.key, (entry) => this.#land(entry, sequence));
+				return { path: this.path, ...landed, sequence, superseded: sequence < landed.sequence };
+			} catch (error) {
+				throw error instanceof OwnFailure ? error.reason : error;
+			} finally {
+				registry.found(sequence);
+				this.#stopListening?.();
+			}
+		});
+	}
+
+	async discard(): Promise<void> {
+		await this.#next(() => this.#discardNow());
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.discard();
+	}
+
+	async #land(entry: DocumentEntry, sequence: number): Promise<Landed> {
+		const { fileSystem, clock } = this.#ports;
+		const inSlot = commitSlots(fileSystem.scope, undefined);
+		const document = this.#document;
+		if (isOvertaken(entry, sequence)) {
+			await document.discard();
+			const { landed } = await adoptNewer(this.#ports, inSlot, entry, document.target, this.#options.durability);
+			if (landed !== undefined) return landed;
+		}
+		const startMs = clock.monotonicMs();
+		const { bytes } = document;
+		await inSlot(async () => {
+			await document.refresh();
+			await document.stage();
+			await document.publish(() => {
+				if (this.#options.signal?.aborted) throw new OwnFailure(this.#options.signal.reason);
+			});
+		});
+		entry.landed = { sequence, bytes, durability: 'none', directorySynced: false, durationMs: 0 };
+		const { durability, directorySynced } = await document.harden();
+		entry.landed = { sequence, bytes, durability, directorySynced, durationMs: clock.monotonicMs() - startMs };
+		return entry.landed;
+	}
+
+	async #discardNow(): Promise<void> {
+		this.#state = 'over';
+		this.#stopListening?.();
+		await this.#document.discard();
+	}
+
+	/** Removes the file when the call under way is through; each later call rejects with the signal's reason. */
+	#discardAborted(): void {
+		this.#next(async () => {
+			if (this.#state !== 'over') await this.#discardNow();
+		}).catch(ignoreLitter);
+	}
+
+	#assertOpen(): void {
+		if (this.#options.signal?.aborted) throw this.#options.signal.reason;
+		if (this.#state === 'open') return;
+		const why = this.#state === 'over' ? 'committed or discarded' : 'failed';
+		throw new DurableJsonError('ERR_CLOSED', `the pending file for ${this.path} was ${why}`, {
+			path: this.path,
+			step: 'submit',
+		});
+	}
+
+	/** Runs an action after all before it have settled. */
+	#next<T>(action: () => Promise<T>): Promise<T> {
+		const result = this.#last.then(action);
+		this.#last = result.catch(toldToItsCaller);
+		return result;
+	}
+}
+
+function toldToItsCaller(): void {}
+
+/** Nobody waits for what an abort removes; a file that stays is found by the next sweep. */
+function ignoreLitter(): void {}
+
+/**
+ * A writable stream whose bytes become the document when it ends: 'finish' comes after the commit. A stream that is
+ * destroyed, or fails, leaves the document as it was. Errors are those of {@link openPendingFile} and of its methods.
+ */
+export function createWriteStream(path: string | URL, options?: PendingFileOptions): Writable {
+	const absolute = toAbsolutePath(path);
+	checkFileOptions(options);
+	let file: PendingFile | undefined;
+	return new Writable({
+		construct(callback) {
+			settle(
+				openPendingFile(absolute, options).then((opened) => {
+					file = opened;
+				}),
+				callback,
+			);
+		},
+		write(chunk: Buffer, _encoding, callback) {
+			settle(file?.write(chunk), callback);
+		},
+		final(callback) {
+			settle(file?.commit(), callback);
+		},
+		destroy(error, callback) {
+			settle(file?.discard(), (discardError) => callback(error ?? discardError ?? null));
+		},
+	});
+}
+
+/** Calls back when the promise has settled. */
+function settle(promise: Promise<unknown> | undefined, callback: (error?: Error | null) => void): void {
+	Promise.resolve(promise).then(
+		() => callback(),
+		(error: Error) => callback(error),
+	);
+}

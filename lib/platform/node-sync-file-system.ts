@@ -1,0 +1,68 @@
+/** The synchronous half of the real disk, for exit handlers: it holds the event loop. */
+import fs from 'node:fs';
+import type { FileStat, LockAttempt, OpenFileSync, SyncFileSystem } from '../ports/file-system.ts';
+import { tryLockDescriptor } from './native-lock.ts';
+import { openFlags, toFileStat } from './translate.ts';
+
+export const nodeSyncFileSystem: SyncFileSystem = {
+	open: (path, mode, permissions) => new NodeFileSync(fs.openSync(path, openFlags(mode), permissions)),
+	lstat(path) {
+		const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+		return stats && toFileStat(stats);
+	},
+	realpath: (path) => fs.realpathSync.native(path),
+	readlink: (path) => fs.readlinkSync(path),
+	rename: (from, to) => fs.renameSync(from, to),
+	link: (existing, created) => fs.linkSync(existing, created),
+	unlink: (path) => fs.unlinkSync(path),
+	ensureDirectory(path) {
+		fs.mkdirSync(path, { recursive: true });
+	},
+	syncDirectory(path) {
+		const fd = fs.openSync(path, fs.constants.O_RDONLY);
+		try {
+			fs.fsyncSync(fd);
+		} finally {
+			fs.closeSync(fd);
+		}
+	},
+};
+
+class NodeFileSync implements OpenFileSync {
+	readonly #fd: number;
+	#closed = false;
+
+	constructor(fd: number) {
+		this.#fd = fd;
+	}
+
+	write(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
+		return fs.writeSync(this.#fd, buffer, offset, length, position);
+	}
+
+	sync(): void {
+		fs.fsyncSync(this.#fd);
+	}
+
+	stat(): FileStat {
+		return toFileStat(fs.fstatSync(this.#fd, { bigint: true }));
+	}
+
+	chmod(mode: number): void {
+		fs.fchmodSync(this.#fd, mode);
+	}
+
+	chown(uid: number, gid: number): void {
+		fs.fchownSync(this.#fd, uid, gid);
+	}
+
+	tryLock(): LockAttempt {
+		return tryLockDescriptor(this.#fd);
+	}
+
+	close(): void {
+		if (this.#closed) return;
+		this.#closed = true;
+		fs.closeSync(this.#fd);
+	}
+}

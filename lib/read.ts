@@ -1,0 +1,128 @@
+/** Reading documents. */
+import { isUtf8 } from 'node:buffer';
+import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
+import { asOptions, checkFunction, checkSignal, toAbsolutePath } from './options.ts';
+import { nodeFileSystem } from './platform/node-file-system.ts';
+import type { FileSystem } from './ports/file-system.ts';
+import type { ReadLinesOptions, ReadOptions } from './types.ts';
+import { validate } from './validation.ts';
+
+/** How much of a JSON Lines file is read at a time. */
+const READ_BYTES = 64 * 1024;
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/**
+ * Reads a document. A byte order mark at its start is passed over (RFC 8259, section 8.1).
+ *
+ * Rejects with ERR_READ_FAILED (its cause says why; ENOENT where there is no document, unless `fallback` is given),
+ * ERR_CORRUPT (empty, not UTF-8 or not JSON), ERR_VALIDATION, or the signal's reason.
+ */
+export async function readJson<T = unknown>(path: string | URL, options?: ReadOptions<T>): Promise<T> {
+	const absolute = toAbsolutePath(path);
+	const checked = asOptions<ReadOptions<T>>(options);
+	const { schema, onFallback, signal, fileSystem = nodeFileSystem } = checked;
+	checkFunction('options.onFallback', onFallback);
+	checkSignal(signal);
+	signal?.throwIfAborted();
+	let bytes: Uint8Array;
+	try {
+		bytes = await fileSystem.readFile(absolute, signal && { signal });
+	} catch (cause) {
+		signal?.throwIfAborted();
+		const error = readError(absolute, cause);
+		if (codeOf(cause) !== 'ENOENT' || !('fallback' in checked)) throw error;
+		onFallback?.({ path: absolute, reason: 'missing', error });
+		return checked.fallback as T;
+	}
+	const value = parse(absolute, bytes, 'the document');
+	return schema === undefined ? (value as T) : validate(schema, value, absolute);
+}
+
+/**
+ * Reads a JSON Lines file, a value a line, in bounded memory. Empty lines are passed over. The file is opened at the first
+ * step and closed at the end, also when the loop is left early.
+ *
+ * The steps reject with ERR_READ_FAILED, ERR_CORRUPT (naming the line), ERR_VALIDATION, or the signal's reason.
+ */
+export async function* readJsonLines<T = unknown>(path: string | URL, options?: ReadLinesOptions<T>): AsyncGenerator<T> {
+	const absolute = toAbsolutePath(path);
+	const { schema, signal, fileSystem = nodeFileSystem } = asOptions<ReadLinesOptions<T>>(options);
+	checkSignal(signal);
+	let number = 0;
+	for await (const line of linesOf(fileSystem, absolute, signal)) {
+		number += 1;
+		if (line.length === 0) continue;
+		const value = parse(absolute, line, `line ${number}`);
+		yield schema === undefined ? (value as T) : await validate(schema, value, absolute);
+	}
+}
+
+/** The lines of a file, without their ends. Each is the caller's own. */
+async function* linesOf(fileSystem: FileSystem, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+	signal?.throwIfAborted();
+	const file = await guarded(path, () => fileSystem.open(path, 'read'));
+	try {
+		const buffer = Buffer.allocUnsafe(READ_BYTES);
+		/** The beginning of a line whose end has not been read yet. */
+		let pieces: Buffer[] = [];
+		for (let position = 0; ; ) {
+			signal?.throwIfAborted();
+			const length = await guarded(path, () => file.read(buffer, 0, READ_BYTES, position));
+			if (length === 0) break;
+			position += length;
+			let start = 0;
+			for (let end = indexOfNewline(buffer, start, length); end !== -1; end = indexOfNewline(buffer, start, length)) {
+				pieces.push(buffer.subarray(start, end));
+				yield withoutReturn(Buffer.concat(pieces));
+				pieces = [];
+				start = end + 1;
+			}
+			if (start < length) pieces.push(Buffer.from(buffer.subarray(start, length)));
+		}
+		if (pieces.length > 0) yield withoutReturn(Buffer.concat(pieces));
+	} finally {
+		await file.close();
+	}
+}
+
+function indexOfNewline(buffer: Buffer, start: number, length: number): number {
+	const index = buffer.indexOf(NEWLINE, start);
+	return index < length ? index : -1;
+}
+
+function withoutReturn(line: Buffer): Buffer {
+	return line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+}
+
+function parse(path: string, bytes: Uint8Array, what: string): unknown {
+	try {
+		if (bytes.length === 0) throw new SyntaxError('it is empty');
+		if (!isUtf8(bytes)) throw new SyntaxError('it is not UTF-8');
+		const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+		return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text) as unknown;
+	} catch (cause) {
+		if (!(cause instanceof SyntaxError)) throw readError(path, cause);
+		const message = `${path} is corrupt: ${what} is not JSON: ${cause.message}`;
+		throw new DurableJsonError('ERR_CORRUPT', message, { path, step: 'parse', cause });
+	}
+}
+
+async function guarded<T>(path: string, action: () => Promise<T>): Promise<T> {
+	try {
+		return await action();
+	} catch (cause) {
+		throw readError(path, cause);
+	}
+}
+
+function readError(path: string, cause: unknown, step: Step = 'read'): DurableJsonError {
+	const tooLong = ['ERR_STRING_TOO_LONG', 'ERR_FS_FILE_TOO_LARGE'].includes(codeOf(cause) ?? '');
+	const hint = tooLong ? ' (too large for one value in memory; JSON Lines are read row by row)' : '';
+	return new DurableJsonError('ERR_READ_FAILED', `reading ${path} failed: ${messageOf(cause)}${hint}`, {
+		path,
+		step,
+		cause,
+	});
+}

@@ -1,0 +1,151 @@
+/**
+ * The writes of one path that share a commit: the newest value is written, and all their callers get its receipt.
+ *
+ * The value before the newest is kept as well, where it can still be read later: should the newest fail by itself or be
+ * aborted, its caller alone is told, and the one before is written.
+ */
+import { DurableJsonError, messageOf } from '../errors.ts';
+import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
+import type { Submission } from './submission.ts';
+
+/** What a commit is to write. */
+export interface Sealed {
+	readonly newest: Submission;
+	/** The highest that was asked for. */
+	readonly durability: Durability;
+	/** Aborted when the write is not wanted any more; undefined where nobody can abort it. */
+	readonly signal: AbortSignal | undefined;
+}
+
+export class Batch {
+	/** The place in the order of its first write. */
+	readonly firstSequence: number;
+	readonly #path: string;
+	/** Calls that are not settled yet. */
+	readonly #carried = new Set<Submission>();
+	#newest: Submission | undefined;
+	#before: Submission | undefined;
+	#durability: Durability = 'none';
+	/** Set while the newest is being written. */
+	#inFlight: AbortController | undefined;
+	#sealed = false;
+	#renamed = false;
+
+	constructor(path: string, first: Submission) {
+		this.firstSequence = first.sequence;
+		this.#path = path;
+		this.add(first);
+	}
+
+	/** How many calls wait for it. */
+	get size(): number {
+		return this.#carried.size;
+	}
+
+	/** Is it the removal of the document? */
+	get removes(): boolean {
+		return this.#newest?.request.kind === 'remove';
+	}
+
+	/** May a newer call join? Nothing merges into a removal: what comes after it is a new document. */
+	get open(): boolean {
+		return !this.#sealed && !this.removes;
+	}
+
+	add(submission: Submission): void {
+		const previous = this.#newest;
+		if (previous?.request.rereadable) {
+			this.#before?.drop();
+			this.#before = previous;
+		} else {
+			previous?.drop();
+		}
+		this.#newest = submission;
+		this.#carried.add(submission);
+		const { durability } = submission.request;
+		if (isWeaker(this.#durability, durability)) this.#durability = durability;
+		submission.listen((reason) => this.#abort(submission, reason));
+	}
+
+	/** Closes the batch to newer calls. @returns undefined where no call is left. */
+	seal(): Sealed | undefined {
+		this.#sealed = true;
+		const newest = this.#newest;
+		if (newest === undefined) return undefined;
+		this.#inFlight = new AbortController();
+		const signal = newest.request.signal && this.#inFlight.signal;
+		return { newest, durability: this.#durability, signal };
+	}
+
+	/** The document has its name: aborts come too late from now on. */
+	renamed(): void {
+		this.#renamed = true;
+	}
+
+	/** All that is left has landed. */
+	resolve(receiptOf: (submission: Submission) => WriteReceipt): void {
+		for (const submission of this.#carried) submission.resolve(receiptOf(submission));
+		this.#clear();
+	}
+
+	/** The commit failed for a reason that is nobody's own. */
+	reject(error: unknown): void {
+		for (const submission of this.#carried) submission.reject(error);
+		this.#clear();
+	}
+
+	/**
+	 * The newest failed by itself.
+	 * @returns true where the one before it is to be written now.
+	 */
+	rejectNewest(reason: unknown): boolean {
+		const failed = this.#newest;
+		this.#inFlight = undefined;
+		if (failed === undefined) return false;
+		failed.reject(reason);
+		this.#carried.delete(failed);
+		failed.drop();
+		this.#newest = this.#before;
+		this.#before = undefined;
+		if (this.#newest !== undefined) return true;
+		if (this.#carried.size > 0) this.reject(this.#lostError(reason));
+		return false;
+	}
+
+	#abort(submission: Submission, reason: unknown): void {
+		if (this.#renamed) return;
+		const alone = this.#carried.size === 1;
+		if (submission === this.#newest && this.#inFlight !== undefined && (alone || this.#before !== undefined)) {
+			// The commit notices, cleans up, and then the caller is told.
+			this.#inFlight.abort(reason);
+			return;
+		}
+		this.#carried.delete(submission);
+		submission.reject(reason);
+		if (alone) {
+			this.#clear();
+		} else if (submission === this.#before) {
+			submission.drop();
+			this.#before = undefined;
+		} else if (submission === this.#newest && this.#before !== undefined) {
+			submission.drop();
+			this.#newest = this.#before;
+			this.#before = undefined;
+		}
+		// Else others were merged into it, with no value left before it: it may land for them.
+	}
+
+	#clear(): void {
+		this.#carried.clear();
+		this.#newest?.drop();
+		this.#before?.drop();
+		this.#newest = undefined;
+		this.#before = undefined;
+	}
+
+	/** For a call whose value was dropped for newer ones, of which none could be written. */
+	#lostError(cause: unknown): DurableJsonError {
+		const message = `${this.#path} was not written: newer values stood in for this one, and failed: ${messageOf(cause)}`;
+		return new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path: this.#path, step: 'serialize', cause });
+	}
+}

@@ -1,0 +1,35 @@
+/** Writes that reach their document after a newer one has landed there, by another spelling of the path. */
+import { hardenDocument } from '../commit/existing-document.ts';
+import type { Target } from '../commit/target.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import type { InSlot } from '../commit/write-document.ts';
+import type { DocumentEntry, Landed } from '../lock/document-registry.ts';
+import { type Durability, isWeaker } from '../types.ts';
+
+export function isOvertaken({ landed }: DocumentEntry, sequence: number): boolean {
+	return landed !== undefined && landed.sequence > sequence;
+}
+
+export interface Adopted {
+	/** The newer commit, as durable as was asked for. */
+	readonly landed: Landed | undefined;
+	readonly fileSyncs: number;
+	readonly directorySyncs: number;
+}
+
+/** Lets the newer commit answer for an overtaken one, after syncing what it was content to leave unsynced. */
+export async function adoptNewer(
+	ports: CommitPorts,
+	inSlot: InSlot,
+	entry: DocumentEntry,
+	target: Target,
+	durability: Durability,
+): Promise<Adopted> {
+	const { landed } = entry;
+	if (landed === undefined || !isWeaker(landed.durability, durability)) {
+		return { landed, fileSyncs: 0, directorySyncs: 0 };
+	}
+	const { directorySynced, directorySyncs } = await inSlot(() => hardenDocument(ports, target, durability === 'full'));
+	entry.landed = { ...landed, durability: directorySynced ? 'full' : 'file', directorySynced };
+	return { landed: entry.landed, fileSyncs: 1, directorySyncs };
+}

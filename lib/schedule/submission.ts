@@ -1,0 +1,93 @@
+/** One call of a writer, from its submission to its settling. */
+import { onAbort } from '../abort.ts';
+import type { ByteSource } from '../json/byte-source.ts';
+import type { Durability, WriteProgress, WriteReceipt } from '../types.ts';
+
+/** What a call asks for. */
+export interface Request {
+	readonly kind: 'write' | 'remove';
+	/** The document's path, absolute, as the caller spelt it. */
+	readonly path: string;
+	readonly durability: Durability;
+	readonly mode: number | undefined;
+	readonly signal: AbortSignal | undefined;
+	readonly onProgress: ((progress: WriteProgress) => void) | undefined;
+	readonly mayBeEmpty: boolean;
+	/** Reads the value's beginning; called when the commit starts, at most once. Throws an OwnFailure. */
+	readonly begin: () => ByteSource;
+	/** False for a stream or generator: it can be read once, and has to be closed where it is not. */
+	readonly rereadable: boolean;
+	/** Closes a source that will not be read. Never throws. */
+	readonly release: () => void;
+}
+
+/** What the calls of a writer are counted by. */
+export interface CallCounters {
+	calls: number;
+	superseded: number;
+	failures: number;
+	/** Calls not settled yet. */
+	pending: number;
+}
+
+export class Submission {
+	/** The call's place in the order of this process's writes. */
+	readonly sequence: number;
+	readonly promise: Promise<WriteReceipt>;
+	readonly #counters: CallCounters;
+	#request: Request | undefined;
+	#begun = false;
+	#resolve!: (receipt: WriteReceipt) => void;
+	#reject!: (reason: unknown) => void;
+	#stopListening: (() => void) | undefined;
+
+	constructor(request: Request, sequence: number, counters: CallCounters) {
+		this.#request = request;
+		this.sequence = sequence;
+		this.#counters = counters;
+		counters.calls += 1;
+		counters.pending += 1;
+		this.promise = new Promise((resolve, reject) => {
+			this.#resolve = resolve;
+			this.#reject = reject;
+		});
+	}
+
+	/** What was asked; gone after {@link Submission.drop}. */
+	get request(): Request {
+		if (this.#request === undefined) throw new Error('the value has been dropped');
+		return this.#request;
+	}
+
+	/** Calls back when the call's signal is aborted before the call has settled. */
+	listen(callback: (reason: unknown) => void): void {
+		const signal = this.#request?.signal;
+		if (signal === undefined) return;
+		this.#stopListening = onAbort(signal, () => callback(signal.reason));
+	}
+
+	begin(): ByteSource {
+		this.#begun = true;
+		return this.request.begin();
+	}
+
+	/** Lets go of the value, which is written or never will be; a source that nobody has begun to read is closed. */
+	drop(): void {
+		if (!this.#begun) this.#request?.release();
+		this.#request = undefined;
+	}
+
+	resolve(receipt: WriteReceipt): void {
+		this.#stopListening?.();
+		this.#counters.pending -= 1;
+		if (receipt.superseded) this.#counters.superseded += 1;
+		this.#resolve(receipt);
+	}
+
+	reject(reason: unknown): void {
+		this.#stopListening?.();
+		this.#counters.pending -= 1;
+		this.#counters.failures += 1;
+		this.#reject(reason);
+	}
+}

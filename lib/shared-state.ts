@@ -1,0 +1,40 @@
+/**
+ * What every writer of this process shares, also where several copies of the library are loaded. A room asks for its part
+ * by name; what it keeps there must stay readable to every copy with the same version in the symbol.
+ */
+
+interface SharedState {
+	lastSequence: number;
+	readonly scopes: WeakMap<object, Map<string, unknown>>;
+	/** The scope of the real disk. */
+	readonly localScope: object;
+}
+
+const symbol = Symbol.for('durable-json.shared-state@1');
+const holder = globalThis as { [symbol]?: SharedState };
+holder[symbol] ??= { lastSequence: 0, scopes: new WeakMap(), localScope: {} };
+const state: SharedState = holder[symbol];
+
+/** The scope that all ports over the real disk share. */
+export const localScope: object = state.localScope;
+
+/** The next place in the order of this process's writes. */
+export function nextSequence(): number {
+	state.lastSequence += 1;
+	return state.lastSequence;
+}
+
+/** What a room keeps for one scope of paths; made by `create` at the first call. */
+export function sharedPart<T extends object>(scope: object, name: string, create: () => T): T {
+	let parts = state.scopes.get(scope);
+	if (parts === undefined) {
+		parts = new Map();
+		state.scopes.set(scope, parts);
+	}
+	let part = parts.get(name) as T | undefined;
+	if (part === undefined) {
+		part = create();
+		parts.set(name, part);
+	}
+	return part;
+}

@@ -1,0 +1,282 @@
+/** The simulated disk: the file-system port over a volume that can crash at any call. */
+import type { FileStat, FileSystem, OpenDirectory, OpenFile, OpenMode, SyncFileSystem } from '../ports/file-system.ts';
+import { type CrashStateOptions, volumesAfterPowerCut } from './crash-states.ts';
+import {
+	type CallName,
+	CallSequence,
+	type CrashSide,
+	type DiskCall,
+	type Fault,
+	type ShortWrite,
+} from './disk-calls.ts';
+import { HandleTable } from './open-handles.ts';
+import { PathCalls } from './path-calls.ts';
+import { randomHex64, type SeededRandom, seededRandom } from './seeded-random.ts';
+import { Volume } from './volume.ts';
+
+/** How a simulated disk behaves. */
+export interface SimulatedDiskOptions {
+	/** Default `'posix'`. `'win32'`: no directory syncs, no rename over an open file, one permission bit. */
+	readonly semantics?: 'posix' | 'win32';
+	/** Of {@link SimulatedDisk.uniqueId}. Default 1. */
+	readonly seed?: number;
+	/** Bytes that all files together may hold; writes past it are cut short, then fail with ENOSPC. Default no bound. */
+	readonly capacityBytes?: number;
+	/**
+	 * Where it is given, asynchronous calls take up to two turns longer, as this seed says: calls given together may
+	 * overtake each other, as in a thread pool. Default: each kind of call takes its own fixed time.
+	 */
+	readonly jitterSeed?: number;
+	/** The longest name, in bytes. Default 255. */
+	readonly nameBytesMax?: number;
+	/** False where files cannot be locked: `tryLock` gives `'unsupported'`. Default true. */
+	readonly locks?: boolean;
+	/** Cleared from the permissions of new files. Default 0o022. */
+	readonly umask?: number;
+	/** Dates the files. Default: it is always the first of January 2026. */
+	readonly clock?: { epochMs(): number };
+}
+
+/** A state that a crash may leave, as a disk to start from, and in words which one it is. */
+export interface CrashState {
+	readonly disk: SimulatedDisk;
+	readonly description: string;
+}
+
+/**
+ * A disk in memory that keeps what POSIX promises to keep, and nothing more. Without a sync, a file's content and
+ * metadata and each directory's names may be lost in a power cut, independently of each other, in part or whole.
+ *
+ * - Calls are numbered from 1 and carried out one by one, in later turns of the event loop; runs are repeatable.
+ * - Syncs take longer than other calls and cover what was done before they were given, nothing that came during them.
+ * - After a crash, asynchronous calls never settle and synchronous ones throw `SimulatedCrash`.
+ * - A `sync` of a file that was made to fail spoils the file: its later syncs succeed and store nothing, as on Linux,
+ *   where a failed fsync marks the pages clean. A directory's sync that failed can be repeated.
+ * - Paths are absolute, with `/`. Permissions are recorded, not enforced.
+ */
+export class SimulatedDisk implements FileSystem {
+	readonly scope: object = {};
+	readonly semantics: 'posix' | 'win32';
+	readonly sync: SyncFileSystem;
+	readonly #options: SimulatedDiskOptions;
+	readonly #volume: Volume;
+	readonly #calls: CallSequence;
+	readonly #handles: HandleTable;
+	readonly #paths: PathCalls;
+	readonly #random: SeededRandom;
+
+	/** @param volume the state to start from; default empty */
+	constructor(options: SimulatedDiskOptions = {}, volume: Volume = new Volume(options.nameBytesMax ?? 255)) {
+		this.#options = options;
+		this.#volume = volume;
+		this.semantics = options.semantics ?? 'posix';
+		this.#random = seededRandom(options.seed ?? 1);
+		const rules = {
+			semantics: this.semantics,
+			capacityBytes: options.capacityBytes ?? Number.POSITIVE_INFINITY,
+			locks: options.locks ?? true,
+			umask: options.umask ?? 0o022,
+			epochMs: () => options.clock?.epochMs() ?? Date.UTC(2026, 0, 1),
+		};
+		const jitter = options.jitterSeed === undefined ? () => 0 : seededRandom(options.jitterSeed);
+		this.#calls = new CallSequence(() => Math.floor(jitter() * 3));
+		this.#handles = new HandleTable(volume, rules, this.#calls);
+		this.#paths = new PathCalls(volume, this.#handles, rules);
+		this.sync = this.#syncHalf();
+	}
+
+	// The port.
+
+	uniqueId(): string {
+		return randomHex64(this.#random);
+	}
+
+	async open(path: string, mode: OpenMode, permissions?: number): Promise<OpenFile> {
+		return this.#handles.file(await this.#calls.later(this.#paths.open(path, mode, permissions)));
+	}
+
+	async openDirectory(path: string): Promise<OpenDirectory> {
+		return this.#handles.directory(await this.#calls.later(this.#paths.openDirectory(path)));
+	}
+
+	stat(path: string): Promise<FileStat> {
+		return this.#calls.later(this.#paths.stat(path));
+	}
+
+	lstat(path: string): Promise<FileStat | undefined> {
+		return this.#calls.later(this.#paths.lstat(path));
+	}
+
+	realpath(path: string): Promise<string> {
+		return this.#calls.later(this.#paths.realpath(path));
+	}
+
+	readlink(path: string): Promise<string> {
+		return this.#calls.later(this.#paths.readlink(path));
+	}
+
+	readdir(path: string): Promise<string[]> {
+		return this.#calls.later(this.#paths.readdir(path));
+	}
+
+	async readFile(path: string, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array> {
+		options?.signal?.throwIfAborted();
+		const content = await this.#calls.later(this.#paths.readFile(path));
+		options?.signal?.throwIfAborted();
+		return content;
+	}
+
+	rename(from: string, to: string): Promise<void> {
+		return this.#calls.later(this.#paths.rename(from, to));
+	}
+
+	link(existing: string, created: string): Promise<void> {
+		return this.#calls.later(this.#paths.link(existing, created));
+	}
+
+	unlink(path: string): Promise<void> {
+		return this.#calls.later(this.#paths.unlink(path));
+	}
+
+	ensureDirectory(path: string): Promise<void> {
+		return this.#calls.later(this.#paths.ensureDirectory(path));
+	}
+
+	// Setting the scene and looking at it: none of these is a call.
+
+	/** Puts a file there, with missing parents, and everything on the disk onto the medium. */
+	plantFile(path: string, content: string | Uint8Array, mode: number = 0o644): void {
+		this.#makeParents(path);
+		const found = this.#paths.peek(path, true);
+		const file = found?.kind === 'file' ? found : this.#paths.createFile(path, mode);
+		file.now = { ...file.now, content: new Uint8Array(Buffer.from(content)), mode };
+		this.#volume.settle();
+	}
+
+	/** As {@link SimulatedDisk.plantFile}, a symbolic link. */
+	plantSymlink(target: string, path: string): void {
+		this.#makeParents(path);
+		const { directory, name } = this.#volume.locate(path, false, 'symlink');
+		this.#volume.createSymlink(directory, name, target);
+		this.#volume.settle();
+	}
+
+	/** As {@link SimulatedDisk.plantFile}, a directory. */
+	plantDirectory(path: string): void {
+		this.#paths.makeDirectories(path);
+		this.#volume.settle();
+	}
+
+	/** What a reader of the path sees now; undefined where no file stands. */
+	peekFile(path: string): Buffer | undefined {
+		const node = this.#paths.peek(path, true);
+		return node?.kind === 'file' ? Buffer.from(node.now.content) : undefined;
+	}
+
+	/** Every path on the disk, sorted within each directory. */
+	paths(): string[] {
+		return [...this.#volume.walk()].map(([path]) => path);
+	}
+
+	/** Paths of the files and directories that are open, as they were opened. */
+	openHandles(): string[] {
+		return this.#handles.open.map((handle) => handle.path);
+	}
+
+	/** The state as text: equal for equal trees, contents, metadata and identities. */
+	fingerprint(): string {
+		return this.#volume.fingerprint();
+	}
+
+	/** Opens a file as another program does. @returns a function that closes it */
+	openElsewhere(path: string): () => void {
+		const handle = this.#handles.add(this.#volume.locateExisting(path, true, 'open').node, path, 'elsewhere');
+		return () => this.#handles.release(handle);
+	}
+
+	// Calls, faults and crashes.
+
+	/** The calls so far, in their order. */
+	get calls(): readonly DiskCall[] {
+		return this.#calls.log;
+	}
+
+	/** Makes calls fail; `'*'` means calls of any name. */
+	fail(name: CallName | '*', fault: Fault): void {
+		this.#calls.disturb(name, fault, fault.code, 0);
+	}
+
+	/** Makes writes take fewer bytes than asked. */
+	shortWrite(short: ShortWrite): void {
+		this.#calls.disturb('write', short, undefined, short.bytes);
+	}
+
+	/** No injected error is left. Files spoiled by a failed sync stay so. */
+	heal(): void {
+		this.#calls.heal();
+	}
+
+	/** The disk dies at the call with this number. */
+	crashAt(callNumber: number, side: CrashSide): void {
+		this.#calls.crashAt(callNumber, side);
+	}
+
+	/** The disk dies now. */
+	crash(): void {
+		this.#calls.crash();
+	}
+
+	get crashed(): boolean {
+		return this.#calls.crashed;
+	}
+
+	/** Resolves when the disk dies. */
+	get whenCrashed(): Promise<void> {
+		return this.#calls.whenCrashed;
+	}
+
+	/** Calls `observer` at both sides of each call: where a crash can come. It must not make calls itself. */
+	observe(observer: (call: DiskCall, side: CrashSide) => void): void {
+		this.#calls.observe(observer);
+	}
+
+	/** The states that a power cut at this moment may leave, each as a disk of its own; this one stays as it is. */
+	crashStates(options?: CrashStateOptions): CrashState[] {
+		const ordered = this.semantics === 'win32';
+		return volumesAfterPowerCut(this.#volume, ordered, options).map(({ volume, description }, index) => ({
+			disk: this.#successor(volume, index + 1),
+			description,
+		}));
+	}
+
+	/** What the death of the process leaves at this moment: every change, no handle, no lock; syncs are still owed. */
+	processCrashState(): SimulatedDisk {
+		return this.#successor(this.#volume.afterProcessCrash(), 0);
+	}
+
+	/** Its names differ from those that this disk has given, and it remembers no faults. */
+	#successor(volume: Volume, index: number): SimulatedDisk {
+		const seed = Math.imul(this.#options.seed ?? 1, 31) + this.#calls.log.length * 1009 + index;
+		return new SimulatedDisk({ ...this.#options, seed }, volume);
+	}
+
+	#makeParents(path: string): void {
+		this.#paths.makeDirectories(path.slice(0, path.lastIndexOf('/')));
+	}
+
+	#syncHalf(): SyncFileSystem {
+		const calls = this.#calls;
+		const paths = this.#paths;
+		return {
+			open: (path, mode, permissions) => this.#handles.fileSync(calls.now(paths.open(path, mode, permissions))),
+			lstat: (path) => calls.now(paths.lstat(path)),
+			realpath: (path) => calls.now(paths.realpath(path)),
+			readlink: (path) => calls.now(paths.readlink(path)),
+			rename: (from, to) => calls.now(paths.rename(from, to)),
+			link: (existing, created) => calls.now(paths.link(existing, created)),
+			unlink: (path) => calls.now(paths.unlink(path)),
+			ensureDirectory: (path) => calls.now(paths.ensureDirectory(path)),
+			syncDirectory: (path) => calls.now(paths.syncDirectory(path)),
+		};
+	}
+}

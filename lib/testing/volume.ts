@@ -1,0 +1,301 @@
+/**
+ * The state of a simulated disk: inodes and directories, each as the running system sees it and as the medium holds it.
+ *
+ * Only POSIX's promises hold: a file's fsync keeps its content and metadata but not its name, a directory's fsync keeps
+ * the names in it but not what they lead to. Everything here is immediate and knows nothing of calls or crashes.
+ */
+
+/** What fsync(2) of a file makes durable. Content is never changed in place, so that states can share it. */
+export interface FileState {
+	readonly content: Uint8Array;
+	readonly mode: number;
+	readonly uid: number;
+	readonly gid: number;
+	readonly modifiedMs: number;
+}
+
+/** A file: what readers see now, and what the medium holds. */
+export interface FileNode {
+	readonly kind: 'file';
+	readonly number: number;
+	now: FileState;
+	durable: FileState;
+	/** A sync of it failed: the kernel marked the pages clean, so that later syncs succeed and store nothing. */
+	syncLies: boolean;
+	linkCount: number;
+}
+
+/** One step in a directory, all or nothing: names that it set (to an inode) or cleared (undefined). */
+export interface EntryChange {
+	readonly order: number;
+	readonly names: ReadonlyArray<readonly [name: string, inode: number | undefined]>;
+}
+
+/** A directory: its entries now, those on the medium, and the changes between the two, oldest first. */
+export interface DirectoryNode {
+	readonly kind: 'directory';
+	readonly number: number;
+	readonly entries: Map<string, number>;
+	readonly durable: Map<string, number>;
+	unsynced: EntryChange[];
+}
+
+export interface SymlinkNode {
+	readonly kind: 'symlink';
+	readonly number: number;
+	readonly target: string;
+	linkCount: number;
+}
+
+export type Inode = FileNode | DirectoryNode | SymlinkNode;
+
+/** Where a path leads: the directory and name, the inode there if any, and the path without links. */
+export interface Located {
+	readonly directory: DirectoryNode;
+	readonly name: string;
+	readonly node: Inode | undefined;
+	readonly path: string;
+}
+
+/** What a power cut keeps: for each directory the unsynced changes that survive, for each file what it then holds. */
+export interface Survivors {
+	readonly changes: ReadonlyMap<number, readonly EntryChange[]>;
+	readonly files: ReadonlyMap<number, FileState>;
+}
+
+const LINKS_FOLLOWED_MAX = 40;
+const ROOT = 1;
+
+/** An error as node:fs throws it. */
+export function systemError(code: string, syscall: string, path: string): NodeJS.ErrnoException {
+	return Object.assign(new Error(`${code}: simulated, ${syscall} '${path}'`), { code, syscall, path });
+}
+
+/** Inodes, directories and the walk from one to the next. */
+export class Volume {
+	readonly nameBytesMax: number;
+	readonly #inodes = new Map<number, Inode>();
+	#nextInode = ROOT + 1;
+	#nextOrder = 0;
+
+	constructor(nameBytesMax: number) {
+		this.nameBytesMax = nameBytesMax;
+		this.#inodes.set(ROOT, directoryNode(ROOT));
+	}
+
+	get inodes(): Iterable<Inode> {
+		return this.#inodes.values();
+	}
+
+	get root(): DirectoryNode {
+		return this.#directory(ROOT);
+	}
+
+	/** Follows a path; `follow` says whether a link in the last place is followed too. */
+	locate(path: string, follow: boolean, syscall: string): Located {
+		const trail: Array<{ name: string; node: DirectoryNode }> = [{ name: '', node: this.root }];
+		const ahead = path.split('/').reverse();
+		let links = 0;
+		let last: Located = { directory: this.root, name: '', node: this.root, path: '/' };
+		const fail = (code: string): never => {
+			throw systemError(code, syscall, path);
+		};
+		while (ahead.length > 0) {
+			const name = ahead.pop() ?? '';
+			if (name === '' || name === '.') continue;
+			if (last.node === undefined) return fail('ENOENT');
+			if (last.node.kind !== 'directory') return fail('ENOTDIR');
+			if (name === '..') {
+				if (trail.length > 1) trail.pop();
+				last = this.#locatedDirectory(trail);
+				continue;
+			}
+			if (Buffer.byteLength(name) > this.nameBytesMax) return fail('ENAMETOOLONG');
+			const directory = last.node;
+			const node = this.#inodes.get(directory.entries.get(name) ?? 0);
+			const isLast = ahead.every((rest) => rest === '' || rest === '.');
+			if (node?.kind === 'symlink' && (follow || !isLast)) {
+				if (++links > LINKS_FOLLOWED_MAX) return fail('ELOOP');
+				if (node.target.startsWith('/')) trail.length = 1;
+				last = this.#locatedDirectory(trail);
+				ahead.push(...node.target.split('/').reverse());
+				continue;
+			}
+			last = { directory, name, node, path: `${trail.map((step) => `${step.name}/`).join('')}${name}` };
+			if (node?.kind === 'directory') trail.push({ name, node });
+		}
+		return last;
+	}
+
+	/** As {@link Volume.locate}, where something must stand. */
+	locateExisting(path: string, follow: boolean, syscall: string): Located & { readonly node: Inode } {
+		const located = this.locate(path, follow, syscall);
+		if (located.node === undefined) throw systemError('ENOENT', syscall, path);
+		return { ...located, node: located.node };
+	}
+
+	createFile(directory: DirectoryNode, name: string, mode: number, modifiedMs: number): FileNode {
+		const state = { content: new Uint8Array(0), mode, uid: 1000, gid: 1000, modifiedMs };
+		const number = this.#nextInode++;
+		const node: FileNode = { kind: 'file', number, now: state, durable: state, syncLies: false, linkCount: 0 };
+		return this.#place(directory, name, node);
+	}
+
+	createDirectory(directory: DirectoryNode, name: string): DirectoryNode {
+		return this.#place(directory, name, directoryNode(this.#nextInode++));
+	}
+
+	createSymlink(directory: DirectoryNode, name: string, target: string): SymlinkNode {
+		return this.#place(directory, name, { kind: 'symlink', number: this.#nextInode++, target, linkCount: 0 });
+	}
+
+	/** Sets and clears names in one directory as one step. */
+	change(directory: DirectoryNode, names: EntryChange['names']): void {
+		for (const [name, inode] of names) {
+			this.#count(directory.entries.get(name), -1);
+			this.#count(inode, 1);
+			setEntry(directory.entries, name, inode);
+		}
+		directory.unsynced.push({ order: this.#nextOrder++, names });
+	}
+
+	/** Everything is on the medium, as after a sync(2) that worked. */
+	settle(): void {
+		for (const node of this.#inodes.values()) {
+			if (node.kind === 'file') node.durable = node.now;
+			if (node.kind === 'directory') syncDirectory(node);
+		}
+	}
+
+	/** Bytes in files that have a name, and in those given. */
+	usedBytes(held: ReadonlySet<Inode>): number {
+		let bytes = 0;
+		for (const node of this.#inodes.values()) {
+			if (node.kind === 'file' && (node.linkCount > 0 || held.has(node))) bytes += node.now.content.length;
+		}
+		return bytes;
+	}
+
+	/** What kill -9 leaves: all that the running system saw, synced or not; files without a name are gone. */
+	afterProcessCrash(): Volume {
+		return this.#copy(
+			(node) => ({
+				...node,
+				entries: new Map(node.entries),
+				durable: new Map(node.durable),
+				unsynced: [...node.unsynced],
+			}),
+			(node) => ({ ...node }),
+		);
+	}
+
+	/** What a power cut leaves where just `survivors` reached the medium in time. */
+	afterPowerCut(survivors: Survivors): Volume {
+		return this.#copy(
+			(node) => {
+				const entries = new Map(node.durable);
+				for (const change of survivors.changes.get(node.number) ?? []) applyChange(entries, change);
+				return { ...node, entries, durable: new Map(entries), unsynced: [] };
+			},
+			(node) => {
+				const state = survivors.files.get(node.number) ?? node.durable;
+				return { ...node, now: state, durable: state, syncLies: false };
+			},
+		);
+	}
+
+	/** The tree as text: equal for equal states. */
+	fingerprint(): string {
+		const lines: string[] = [];
+		for (const [path, node] of this.walk()) {
+			if (node.kind !== 'file') lines.push(`${path} ${node.kind} ${node.kind === 'symlink' ? node.target : ''}`);
+			else {
+				const { content, mode, uid, gid } = node.now;
+				lines.push(
+					`${path} ${node.number} ${mode.toString(8)} ${uid} ${gid} ${Buffer.from(content).toString('latin1')}`,
+				);
+			}
+		}
+		return lines.join('\n');
+	}
+
+	/** Every path below the root with its inode, sorted. */
+	*walk(): Generator<[path: string, node: Inode]> {
+		const ahead: Array<[string, DirectoryNode]> = [['', this.root]];
+		for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+			const [prefix, directory] = next;
+			for (const [name, number] of [...directory.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+				const node = this.#inodes.get(number);
+				if (node === undefined) continue;
+				yield [`${prefix}/${name}`, node];
+				if (node.kind === 'directory') ahead.push([`${prefix}/${name}`, node]);
+			}
+		}
+	}
+
+	#copy(copyDirectory: (node: DirectoryNode) => DirectoryNode, copyFile: (node: FileNode) => FileNode): Volume {
+		const copy = new Volume(this.nameBytesMax);
+		copy.#nextInode = this.#nextInode;
+		copy.#nextOrder = this.#nextOrder;
+		const ahead = [ROOT];
+		for (let number = ahead.pop(); number !== undefined; number = ahead.pop()) {
+			const node = this.#inodes.get(number);
+			if (node === undefined || (number !== ROOT && copy.#inodes.has(number))) continue;
+			const copied =
+				node.kind === 'file' ? copyFile(node) : node.kind === 'directory' ? copyDirectory(node) : { ...node };
+			if (copied.kind !== 'directory') copied.linkCount = 0;
+			else {
+				ahead.push(...copied.entries.values(), ...copied.durable.values());
+				for (const change of copied.unsynced)
+					for (const [, inode] of change.names) if (inode !== undefined) ahead.push(inode);
+			}
+			copy.#inodes.set(number, copied);
+		}
+		for (const node of copy.#inodes.values()) {
+			if (node.kind === 'directory') for (const number of node.entries.values()) copy.#count(number, 1);
+		}
+		return copy;
+	}
+
+	#place<N extends Inode>(directory: DirectoryNode, name: string, node: N): N {
+		this.#inodes.set(node.number, node);
+		this.change(directory, [[name, node.number]]);
+		return node;
+	}
+
+	#count(number: number | undefined, by: number): void {
+		const node = this.#inodes.get(number ?? 0);
+		if (node !== undefined && node.kind !== 'directory') node.linkCount += by;
+	}
+
+	#directory(number: number): DirectoryNode {
+		const node = this.#inodes.get(number);
+		if (node?.kind !== 'directory') throw new Error(`inode ${number} is no directory`);
+		return node;
+	}
+
+	#locatedDirectory(trail: ReadonlyArray<{ name: string; node: DirectoryNode }>): Located {
+		const at = trail.at(-1) ?? { name: '', node: this.root };
+		const path = trail.map((step) => step.name).join('/');
+		return { directory: trail.at(-2)?.node ?? this.root, name: at.name, node: at.node, path: path === '' ? '/' : path };
+	}
+}
+
+/** Puts the changes of a directory on the medium: those given, in their order. */
+export function syncDirectory(node: DirectoryNode, changes: readonly EntryChange[] = node.unsynced): void {
+	for (const change of node.unsynced) if (changes.includes(change)) applyChange(node.durable, change);
+	node.unsynced = node.unsynced.filter((change) => !changes.includes(change));
+}
+
+function applyChange(entries: Map<string, number>, change: EntryChange): void {
+	for (const [name, inode] of change.names) setEntry(entries, name, inode);
+}
+
+function setEntry(entries: Map<string, number>, name: string, inode: number | undefined): void {
+	if (inode === undefined) entries.delete(name);
+	else entries.set(name, inode);
+}
+
+function directoryNode(number: number): DirectoryNode {
+	return { kind: 'directory', number, entries: new Map(), durable: new Map(), unsynced: [] };
+}

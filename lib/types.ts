@@ -1,0 +1,245 @@
+/** The public types: options, receipts, and what the functions hand out. */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { DurableJsonError } from './errors.ts';
+import type { Clock } from './ports/clock.ts';
+import type { FileSystem } from './ports/file-system.ts';
+
+/** A span of time in milliseconds. */
+export type Milliseconds = number;
+/** A size in bytes. */
+export type Bytes = number;
+
+/**
+ * What a resolved promise stands for, from most to least:
+ * - `full`: the value survives a power cut (file and directory are synced)
+ * - `file`: the content is synced, its name is not: after a power cut the document before may be back
+ * - `none`: nothing is synced; still atomic towards readers and when the process dies
+ */
+export type Durability = 'full' | 'file' | 'none';
+
+const RANK: Record<Durability, number> = { none: 0, file: 1, full: 2 };
+
+/** @internal Does `a` promise less than `b`? */
+export function isWeaker(a: Durability, b: Durability): boolean {
+	return RANK[a] < RANK[b];
+}
+
+/** A `replacer` as JSON.stringify takes it. */
+export type Replacer = ((this: unknown, key: string, value: unknown) => unknown) | ReadonlyArray<string | number>;
+
+/** What `onProgress` is told after each chunk that went to the file. */
+export interface WriteProgress {
+	readonly bytes: Bytes;
+	/** Rows of JSON Lines, or elements of the outermost iterable; 0 where there are none. */
+	readonly rows: number;
+	readonly elapsedMs: Milliseconds;
+}
+
+/** Options of every kind of write. */
+export interface FileOptions {
+	/**
+	 * Cancels the write; the promise rejects with the signal's reason. Honoured up to the rename: after it the value is
+	 * in place and the signal is ignored.
+	 */
+	readonly signal?: AbortSignal | undefined;
+	/** @defaultValue `'full'` */
+	readonly durability?: Durability | undefined;
+	/** Permission bits for a document that does not exist yet; an existing one keeps its own. Default: 0o666 less the umask. */
+	readonly mode?: number | undefined;
+	/** Called after each chunk that went to the file. An exception from it cancels the write and is what it rejects with. */
+	readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+}
+
+/** Options of `writeJsonLines`. */
+export interface WriteLinesOptions extends FileOptions {
+	readonly replacer?: Replacer | null | undefined;
+	/**
+	 * Reject what JSON would silently drop or change: NaN, infinities, undefined, functions, symbols, Map, Set, instances
+	 * of classes without toJSON, invalid dates, holes in arrays. The error names the offender's place.
+	 * @defaultValue `false`
+	 */
+	readonly strict?: boolean | undefined;
+	/** End the file with a newline. @defaultValue `true` */
+	readonly finalNewline?: boolean | undefined;
+}
+
+/** Options of `writeJson`. */
+export interface WriteOptions extends WriteLinesOptions {
+	/** Indentation, as JSON.stringify takes it. */
+	readonly space?: string | number | null | undefined;
+}
+
+/** Options of `writeFile`. */
+export interface WriteFileOptions extends FileOptions {}
+
+/** What a write has achieved. */
+export interface WriteReceipt {
+	/** The document's path, absolute, as the caller spelt it. */
+	readonly path: string;
+	/** Size of the document that landed. */
+	readonly bytes: Bytes;
+	/** The call's own place in the order of this process's writes: increasing, not dense. */
+	readonly sequence: number;
+	/** True where a newer value was written in the place of this one. */
+	readonly superseded: boolean;
+	/** What was achieved for the document that landed, which is never more than the platform can give. */
+	readonly durability: Durability;
+	readonly directorySynced: boolean;
+	/** From the start of the commit that landed to its end. */
+	readonly durationMs: Milliseconds;
+}
+
+/** A value, or a function that is called for it when the commit starts. */
+export type ValueOrThunk = unknown;
+
+/** Rows of a JSON Lines file. */
+export type Rows<T = unknown> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>;
+
+/** Bytes for `writeFile`: one piece, or an iterable or stream of pieces. */
+export type FileData =
+	| string
+	| ArrayBufferView
+	| Iterable<string | ArrayBufferView>
+	| AsyncIterable<string | ArrayBufferView>
+	| ReadableStream<string | ArrayBufferView>;
+
+/** The parts that can be put in the place of the real ones. */
+export interface Ports {
+	/** @defaultValue the real disk */
+	readonly fileSystem?: FileSystem | undefined;
+	/** @defaultValue the real clock */
+	readonly clock?: Clock | undefined;
+}
+
+/** Options of a writer. */
+export interface WriterOptions extends Ports {
+	/**
+	 * How many commits of this writer may work at a time. All writers of the process together never exceed one fewer than
+	 * the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread.
+	 * @defaultValue that bound
+	 */
+	readonly concurrency?: number | undefined;
+	/**
+	 * `sweep`: at the first commit into a directory, temporary files of this library whose writer is dead are removed, in
+	 * the background. `off`: never.
+	 * @defaultValue `'sweep'`
+	 */
+	readonly recovery?: 'sweep' | 'off' | undefined;
+	/**
+	 * Told of each failed `schedule`, which also makes the next `flush` reject.
+	 * @defaultValue `process.emitWarning`
+	 */
+	readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** Counters since the writer was made. */
+export interface WriterStats {
+	/** Calls of write, writeLines, writeFile, schedule and remove that were taken. */
+	readonly calls: number;
+	/** Documents that landed. */
+	readonly commits: number;
+	/** Calls that a newer value stood in for. */
+	readonly superseded: number;
+	/** Calls that were rejected, aborted ones included. */
+	readonly failures: number;
+	/** Bytes of the documents that landed. */
+	readonly bytes: Bytes;
+	/** fsyncs of files. */
+	readonly fileSyncs: number;
+	/** fsyncs of directories; one that several commits share is counted once. */
+	readonly directorySyncs: number;
+	/** Calls not settled yet. */
+	readonly pending: number;
+	/** Paths with work waiting or under way. */
+	readonly lanes: number;
+}
+
+/** Writes documents; rapid writes of one path are coalesced. */
+export interface JsonWriter {
+	/**
+	 * Writes a value as JSON. `value` is anything that JSON.stringify takes, with async iterables at any depth written as
+	 * arrays; a function is called for the value when the commit starts. While a commit of this path is under way only the
+	 * newest value is kept; the promise resolves when this value or a newer one is durable. Leave the value unchanged
+	 * until then: one whose JSON fits in a buffer of 256 KiB is read in one synchronous pass, a larger one over many turns.
+	 *
+	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
+	 * of code ERR_INVALID_ARGUMENT.
+	 */
+	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt>;
+	/** Writes rows as JSON Lines: one JSON text a line. Rejects as {@link JsonWriter.write} does. */
+	writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt>;
+	/** Writes bytes; strings as UTF-8. Rejects as {@link JsonWriter.write} does. */
+	writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt>;
+	/**
+	 * As {@link JsonWriter.write} for callers that do not wait: a failure goes to `onError` and to the next `flush`.
+	 * Throws on a bad argument and after `close` (ERR_CLOSED).
+	 */
+	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void;
+	/**
+	 * Removes the document and this library's own files beside it, durably. Writes of the path that still wait are
+	 * superseded; a path without a document is fine.
+	 */
+	remove(path: string | URL): Promise<void>;
+	/**
+	 * Resolves when everything submitted so far (for one path, where given) has settled. Rejects where a scheduled write
+	 * failed since the last flush: with its error, or an AggregateError of several.
+	 */
+	flush(path?: string | URL): Promise<void>;
+	/** Flushes, then refuses further calls (ERR_CLOSED). A second call waits for the first. */
+	close(): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
+	stats(): WriterStats;
+}
+
+/** Options of `openPendingFile` and `createWriteStream`. */
+export interface PendingFileOptions extends Ports {
+	/** @defaultValue `'full'` */
+	readonly durability?: Durability | undefined;
+	/** Permission bits for a document that does not exist yet; an existing one keeps its own. */
+	readonly mode?: number | undefined;
+	/** Discards the file; the call under way rejects with the signal's reason. Ignored once `commit` has renamed. */
+	readonly signal?: AbortSignal | undefined;
+}
+
+/** A document in the making: nothing is seen of it at its path before `commit`. */
+export interface PendingFile {
+	/** The document's path, absolute, as the caller spelt it. */
+	readonly path: string;
+	/** Bytes taken so far. */
+	readonly bytes: Bytes;
+	/**
+	 * Appends; calls take effect in their order. Leave a view's bytes unchanged until the promise settles. Rejects with
+	 * ERR_WRITE_FAILED, after which only `discard` is left, and with ERR_CLOSED after `commit` or `discard`.
+	 */
+	write(chunk: string | ArrayBufferView): Promise<void>;
+	/** Puts the document in place. Its place in the order of writes is that of this call. */
+	commit(): Promise<WriteReceipt>;
+	/** Removes the temporary file. Does nothing after `commit`, and when called again. */
+	discard(): Promise<void>;
+	/** As {@link PendingFile.discard}. */
+	[Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Why `readJson` gave something else than what stands in the document. */
+export interface FallbackReason {
+	readonly path: string;
+	readonly reason: 'missing';
+	readonly error: DurableJsonError;
+}
+
+/** Options of `readJsonLines`. */
+export interface ReadLinesOptions<T = unknown> {
+	/** Any Standard Schema validator; its output is what is handed out. */
+	readonly schema?: StandardSchemaV1<unknown, T> | undefined;
+	readonly signal?: AbortSignal | undefined;
+	/** @defaultValue the real disk */
+	readonly fileSystem?: FileSystem | undefined;
+}
+
+/** Options of `readJson`. */
+export interface ReadOptions<T = unknown> extends ReadLinesOptions<T> {
+	/** What to give where there is no document. Without it that is an error. */
+	readonly fallback?: T;
+	/** Told whenever something else than the document is given. */
+	readonly onFallback?: ((reason: FallbackReason) => void) | undefined;
+}

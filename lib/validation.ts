@@ -1,0 +1,17 @@
+/** Validation by any validator that follows Standard Schema (https://standardschema.dev). */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { DurableJsonError, type ValidationIssue } from './errors.ts';
+
+/** The validator's output for a value. Rejects with ERR_VALIDATION. */
+export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, path: string): Promise<T> {
+	const result = await schema['~standard'].validate(value);
+	if (result.issues === undefined) return result.value;
+	const issues = result.issues.map(toIssue);
+	const message = `${path} is not valid: ${issues.map(({ message }) => message).join('; ')}`;
+	throw new DurableJsonError('ERR_VALIDATION', message, { path, step: 'validate', issues });
+}
+
+/** A path element is a key, or an object that holds it. */
+function toIssue({ message, path }: StandardSchemaV1.Issue): ValidationIssue {
+	return { message, path: path?.map((segment) => (typeof segment === 'object' ? segment.key : segment)) };
+}

@@ -1,0 +1,42 @@
+/** One call, one document: the functions over a writer that the whole process shares. */
+import type {
+	FileData,
+	JsonWriter,
+	Rows,
+	ValueOrThunk,
+	WriteFileOptions,
+	WriteLinesOptions,
+	WriteOptions,
+	WriteReceipt,
+} from './types.ts';
+import { createWriter } from './writer.ts';
+
+/** The writer behind {@link writeJson} and its siblings, with every option at its default. It need not be closed. */
+export const defaultWriter: JsonWriter = createWriter();
+
+/**
+ * Writes a value as JSON, atomically and durably: see {@link JsonWriter.write}.
+ *
+ * @example
+ * ```ts
+ * await writeJson('state.json', { count: 1 });
+ * ```
+ */
+export function writeJson(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt> {
+	return defaultWriter.write(path, value, options);
+}
+
+/** Writes rows as JSON Lines, atomically and durably: see {@link JsonWriter.writeLines}. */
+export function writeJsonLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt> {
+	return defaultWriter.writeLines(path, rows, options);
+}
+
+/** Writes bytes, atomically and durably: see {@link JsonWriter.writeFile}. */
+export function writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt> {
+	return defaultWriter.writeFile(path, data, options);
+}
+
+/** Removes a document durably: see {@link JsonWriter.remove}. */
+export function remove(path: string | URL): Promise<void> {
+	return defaultWriter.remove(path);
+}

@@ -1,0 +1,123 @@
+/** The library on a disk that crashes at every call: what it promised holds in every state that a crash may leave. */
+import { basename } from 'node:path/posix';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseTempName } from '../../lib/commit/temp-name.ts';
+import { createWriter } from '../../lib/index.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import {
+	type Check,
+	type Exploration,
+	type ExploreOptions,
+	exploreCrashes,
+	History,
+	type Stage,
+} from '../support/simulation.ts';
+import { actOf, acts, asScenario, makingDirectories, textOf, track } from './scenarios.ts';
+
+function temps(disk: SimulatedDisk): string[] {
+	return disk.paths().filter((path) => parseTempName(basename(path)) !== undefined);
+}
+
+/** What may lie on the disk besides documents. */
+const SCENERY = /^\/(data|alias)(\/(x(\/y)?|real|elsewhere|link\.json))?$/;
+
+/** What a new process does: it saves each document once, by which it also sweeps. */
+async function startAnew({ disk, history, clock }: Stage): Promise<void> {
+	const writer = createWriter({ fileSystem: disk, clock });
+	const value = 'after the crash';
+	await Promise.all(history.paths.map((path) => track(history, path, textOf(value), () => writer.write(path, value))));
+	await writer.close();
+}
+
+/** G1 to G3 as the crash left it, and, once a new process has been at work, G6. */
+const checkRecovery: Check = async (stage) => {
+	const { disk, history } = stage;
+	history.check(disk);
+	const known = new Set([...history.paths, ...temps(disk)]);
+	expect(disk.paths().filter((path) => !known.has(path) && !SCENERY.test(path))).toEqual([]);
+	await startAnew(stage);
+	expect(disk.openHandles()).toEqual([]);
+	expect(temps(disk)).toEqual([]);
+	history.check(disk);
+};
+
+/** And what the new process was promised survives the next power cut. */
+const checkSecondCrash: Check = async (stage, kind) => {
+	await checkRecovery(stage, kind);
+	for (const { disk } of stage.disk.crashStates()) stage.history.check(disk);
+};
+
+const explored: Exploration[] = [];
+
+afterAll(() => {
+	const total = (field: keyof Exploration): number => explored.reduce((sum, each) => sum + each[field], 0);
+	console.log(`${total('crashPoints')} crash points, ${total('states')} states, ${total('durationMs')} ms`);
+});
+
+async function explore(name: string, check: Check, options: ExploreOptions): Promise<void> {
+	explored.push(await exploreCrashes(asScenario(actOf(name)), check, { statesMax: 64, ...options }));
+}
+
+function checkOf(name: string): Check {
+	return makingDirectories.includes(name) ? checkRecovery : checkSecondCrash;
+}
+
+describe('keeps its promises, and leaves no litter, through a crash at any call of', () => {
+	it.each(Object.keys(acts))('%s', async (name) => {
+		await explore(name, checkOf(name), {});
+	});
+
+	it.each(Object.keys(acts))('%s, calls overtaking each other', async (name) => {
+		for (let jitterSeed = 1; jitterSeed <= 3; jitterSeed++)
+			await explore(name, checkOf(name), { disk: { jitterSeed } });
+	});
+
+	it.each(Object.keys(acts))('%s, where files cannot be locked', async (name) => {
+		const check: Check = ({ disk, history }) => history.check(disk);
+		await explore(name, check, { disk: { locks: false } });
+	});
+});
+
+it.each(makingDirectories)('keeps what it saved in directories that a killed process made: %s', async (name) => {
+	await explore(name, checkSecondCrash, {});
+});
+
+it('keeps its promises through a crash of the recovery', async () => {
+	for (const name of ['a first save', 'replacing saves']) {
+		const found: Stage[] = [];
+		await exploreCrashes(asScenario(actOf(name)), (stage) => void found.push(stage), { statesMax: 64 });
+		for (const { disk, history } of found) {
+			explored.push(await exploreCrashes(startAnew, checkRecovery, { start: { disk, history }, statesMax: 64 }));
+		}
+	}
+});
+
+describe('the order of calls', () => {
+	it('is write, sync of the file, rename, sync of the directory', async () => {
+		const stage: Stage[] = [];
+		const scenario = asScenario(actOf('replacing saves'));
+		await exploreCrashes(
+			async (each) => {
+				stage.push(each);
+				await scenario(each);
+			},
+			() => {},
+		);
+		const steps = new Set(['write', 'sync', 'rename', 'syncDirectory']);
+		const names = stage.flatMap(({ disk }) => disk.calls.map((call) => call.name).filter((name) => steps.has(name)));
+		const one = ['write', 'sync', 'rename', 'syncDirectory'];
+		expect(names).toEqual([...one, ...one, ...one]);
+	});
+});
+
+it('crashes at the same calls on each run, so that a failure can be replayed', async () => {
+	const runOnce = async (): Promise<string[]> => {
+		const disk = new SimulatedDisk({ jitterSeed: 5 });
+		await exploreCrashes(asScenario(actOf('two spellings of one path')), () => {}, {
+			start: { disk, history: new History() },
+		});
+		// The place in the order of writes is this process's own, and part of the names.
+		return disk.calls.map((call) => `${call.name} ${call.path.replace(/\.dj1n-\w+/, '')}`);
+	};
+	expect(await runOnce()).toEqual(await runOnce());
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import type { OpenFile } from '../../lib/ports/file-system.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+
+const text = (value: string): Buffer => Buffer.from(value);
+
+async function create(disk: SimulatedDisk, path: string, content: string): Promise<OpenFile> {
+	const file = await disk.open(path, 'create-exclusive', 0o600);
+	await file.write(text(content), 0, content.length, null);
+	return file;
+}
+
+async function syncDirectory(disk: SimulatedDisk, path: string): Promise<void> {
+	const directory = await disk.openDirectory(path);
+	await directory.sync();
+	await directory.close();
+}
+
+/** The states after a power cut, each as `path=content ...`. */
+function states(disk: SimulatedDisk): string[] {
+	return disk.crashStates().map(({ disk: after }) => {
+		const entries = after.paths().map((path) => {
+			const content = after.peekFile(path);
+			return content === undefined ? path : `${path}=${content.toString().replaceAll('\0', '0')}`;
+		});
+		return entries.join(' ');
+	});
+}
+
+describe('a power cut', () => {
+	it('may take everything that was not synced: the name, the content, or part of it', async () => {
+		const disk = new SimulatedDisk();
+		await create(disk, '/a', 'abcd');
+		expect(new Set(states(disk))).toEqual(new Set(['', '/a=', '/a=0000', '/a=ab', '/a=abcd', '/a=00cd', '/a=a0c0']));
+	});
+
+	it('may take the name of a file that was synced', async () => {
+		const disk = new SimulatedDisk();
+		await (await create(disk, '/a', 'abcd')).sync();
+		expect(new Set(states(disk))).toEqual(new Set(['', '/a=abcd']));
+	});
+
+	it('may take the content of a file whose directory was synced', async () => {
+		const disk = new SimulatedDisk();
+		const file = await create(disk, '/a', 'abcd');
+		await syncDirectory(disk, '/');
+		expect(states(disk)).toContain('/a=');
+		expect(states(disk)).not.toContain('');
+		await file.sync();
+		expect(states(disk)).toEqual(['/a=abcd']);
+	});
+
+	it('leaves an overwritten file old, new or mixed', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a', 'OLDOLD');
+		const file = await disk.open('/a', 'update');
+		await file.truncate(0);
+		await file.write(text('new!'), 0, 4, 0);
+		expect(new Set(states(disk))).toEqual(
+			new Set(['/a=OLDOLD', '/a=', '/a=0000', '/a=ne', '/a=new!', '/a=00w!', '/a=neDOLD', '/a=nLwO']),
+		);
+	});
+
+	it('keeps what was synced when more was written since', async () => {
+		const disk = new SimulatedDisk();
+		const file = await create(disk, '/a', 'ab');
+		await file.sync();
+		await syncDirectory(disk, '/');
+		await file.write(text('cd'), 0, 2, null);
+		expect(states(disk)).toContain('/a=ab');
+		await file.dataSync();
+		expect(states(disk)).toEqual(['/a=abcd']);
+	});
+
+	it('keeps metadata by sync, not by dataSync', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a', '1', 0o600);
+		const file = await disk.open('/a', 'update');
+		await file.chmod(0o640);
+		await file.dataSync();
+		const modes = async (): Promise<number[]> =>
+			Promise.all(disk.crashStates().map(async (state) => (await state.disk.stat('/a')).mode));
+		expect(new Set(await modes())).toEqual(new Set([0o600, 0o640]));
+		await file.sync();
+		expect(await modes()).toEqual([0o640]);
+	});
+
+	it('undoes or keeps each unsynced change of a directory, in any combination', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a', 'old');
+		await (await create(disk, '/t', 'new')).sync();
+		await disk.rename('/t', '/a');
+		expect(new Set(states(disk))).toEqual(new Set(['/a=old', '/a=old /t=new', '/a=new', '/a=new']));
+		await syncDirectory(disk, '/');
+		expect(states(disk)).toEqual(['/a=new']);
+	});
+
+	it('does not keep one directory for the sake of another', async () => {
+		const disk = new SimulatedDisk();
+		await disk.ensureDirectory('/a/b');
+		await (await create(disk, '/a/b/c', '1')).sync();
+		await syncDirectory(disk, '/a/b');
+		await syncDirectory(disk, '/a');
+		expect(new Set(states(disk))).toEqual(new Set(['', '/a /a/b /a/b/c=1']));
+		await syncDirectory(disk, '/');
+		expect(states(disk)).toEqual(['/a /a/b /a/b/c=1']);
+	});
+
+	it('may leave a file that was moved between directories in both or in neither', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a/x', '1');
+		disk.plantDirectory('/b');
+		await disk.rename('/a/x', '/b/x');
+		expect(new Set(states(disk))).toEqual(new Set(['/a /b /a/x=1', '/a /b /b/x=1', '/a /b /b/x=1 /a/x=1', '/a /b']));
+	});
+
+	it('shows a sync that was made to fail for what it is: the next one on that file lies', async () => {
+		const disk = new SimulatedDisk();
+		const file = await create(disk, '/a', 'abcd');
+		await syncDirectory(disk, '/');
+		disk.fail('sync', { code: 'EIO' });
+		await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' });
+		await file.sync();
+		expect(states(disk)).toContain('/a=');
+	});
+
+	it('gives states that are whole disks, apart from each other and from this one', async () => {
+		const disk = new SimulatedDisk();
+		const file = await create(disk, '/a', 'abcd');
+		const [first, second] = disk.crashStates().filter((state) => state.disk.paths().length > 0);
+		expect(first?.disk.scope).not.toBe(disk.scope);
+		expect(first?.disk.openHandles()).toEqual([]);
+		await first?.disk.unlink('/a');
+		expect(second?.disk.paths()).toEqual(['/a']);
+		expect(disk.peekFile('/a')?.toString()).toBe('abcd');
+		expect((await file.stat()).linkCount).toBe(1);
+	});
+
+	it('tries no more states than allowed, the same ones for the same seed, both extremes among them', async () => {
+		const disk = new SimulatedDisk();
+		for (let index = 0; index < 6; index++) await create(disk, `/f${index}`, `${index}${index}`);
+		const some = disk.crashStates({ statesMax: 100, seed: 3 }).map((state) => state.disk.fingerprint());
+		expect(some.length).toBeGreaterThan(40);
+		expect(some.length).toBeLessThanOrEqual(100);
+		expect(disk.crashStates({ statesMax: 100, seed: 3 }).map((state) => state.disk.fingerprint())).toEqual(some);
+		expect(disk.crashStates({ statesMax: 100, seed: 4 }).map((state) => state.disk.fingerprint())).not.toEqual(some);
+		expect(some).toContain('');
+		expect(some).toContain(disk.fingerprint());
+	});
+});
+
+describe('the death of the process', () => {
+	it('keeps every change, frees handles and locks, and leaves syncs owed', async () => {
+		const disk = new SimulatedDisk();
+		const file = await create(disk, '/a', 'abcd');
+		expect(file.tryLock()).toBe('locked');
+		const after = disk.processCrashState();
+		expect(after.peekFile('/a')?.toString()).toBe('abcd');
+		expect(after.openHandles()).toEqual([]);
+		expect(states(after)).toContain('');
+		expect((await after.open('/a', 'update')).tryLock()).toBe('locked');
+	});
+});

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+	test: {
+		include: ['tests/**/*.test.ts'],
+		// Processes, not threads: tests change the umask, the working directory and limits, which threads share.
+		pool: 'forks',
+		// Real disks have slow moments; a promise that never settles must still end its test.
+		testTimeout: 30_000,
+		hookTimeout: 30_000,
+		teardownTimeout: 5_000,
+		// The JSON report is what .ci/run takes its tally from.
+		reporters: ['default', ['json', { outputFile: 'node_modules/.cache/test-results.json' }]],
+		restoreMocks: true,
+		unstubEnvs: true,
+	},
+});
