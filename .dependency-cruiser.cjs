@@ -7,9 +7,7 @@
 const rooms = ['ports', 'platform', 'json', 'commit', 'lock', 'schedule', 'journal'];
 
 /** Files directly in lib/ that every room may import. */
-const shared = '^lib/(options|errors|types|shared-state|diagnostics)\\.ts$';
-
-const entryPoints = '^lib/(testing/)?index\\.ts$';
+const shared = '^lib/(abort|diagnostics|errors|options|shared-state|types)\\.ts$';
 
 const inRoom = (...names) => `^lib/(${names.join('|')})/`;
 
@@ -108,9 +106,15 @@ module.exports = {
 		),
 		forbid(
 			'no-orphans',
-			'every file is reached from an entry point',
-			{ path: entryPoints },
-			{ path: '^lib/', pathNot: entryPoints, reachable: false },
+			'every file is reached from the index',
+			{ path: '^lib/index\\.ts$' },
+			{ path: '^lib/', pathNot: ['^lib/index\\.ts$', inRoom('testing')], reachable: false },
+		),
+		forbid(
+			'no-orphans-in-testing',
+			'every file of testing/ is reached from its index or a test',
+			{ path: ['^lib/testing/index\\.ts$', '^tests/'] },
+			{ path: inRoom('testing'), pathNot: '/index\\.ts$', reachable: false },
 		),
 	],
 	options: {

@@ -1,6 +1,6 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
 	test: {
 		include: ['tests/**/*.test.ts'],
 		// Processes, not threads: tests change the umask, the working directory and limits, which threads share.
@@ -15,3 +15,5 @@ export default defineConfig({
 		unstubEnvs: true,
 	},
 });
+
+export default config;

@@ -4,7 +4,7 @@ import { cpus, freemem, loadavg, totalmem, uptime } from 'node:os';
 
 const MACHINE_EVERY_MS = 100;
 
-export type MachineCounters = ReturnType<typeof readMachine>;
+export type MachineCounters = Readonly<Record<string, unknown>>;
 
 let machine: { readonly counters: MachineCounters; readonly takenMs: number } | undefined;
 
@@ -42,7 +42,7 @@ function recentMachine(nowMs: number): MachineCounters {
 	return machine.counters;
 }
 
-function readMachine() {
+function readMachine(): MachineCounters {
 	return {
 		uptimeSeconds: uptime(),
 		loadAverage: loadavg(),

@@ -20,7 +20,7 @@ export function runArray(t: Traversal, frame: Frame, from: number): number {
 	const { length, entry } = frame;
 	const { depth } = t;
 	const hooked = t.replacer !== undefined;
-	const plain = t.gap === '' && !t.strict;
+	const plain = !t.indented && !t.strict;
 	let at = from;
 	while (at <= t.limit) {
 		const index = frame.index;
@@ -50,7 +50,7 @@ export function runArray(t: Traversal, frame: Frame, from: number): number {
  */
 export function writeElement(t: Traversal, from: number, first: boolean, value: unknown, entry: KeyEntry): number {
 	let at = from + 1;
-	if (t.gap !== '') {
+	if (t.indented) {
 		const indent = t.indent(t.depth + 1);
 		if (indent === undefined) {
 			t.suspend(t.lineStart(first ? '[' : ',', t.depth + 1), '', '', value);

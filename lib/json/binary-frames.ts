@@ -37,7 +37,7 @@ export function runIndices(t: Traversal, frame: Frame, from: number): number {
 function writeIndexKey(t: Traversal, frame: Frame, from: number, index: number): number {
 	const { buffer } = t;
 	let at = from + 1;
-	if (t.gap !== '') {
+	if (t.indented) {
 		const indent = t.indent(t.depth + 1);
 		if (indent === undefined) return -1;
 		at = writeRun(t.view, at, indent.words, indent.byteLength);
@@ -48,7 +48,7 @@ function writeIndexKey(t: Traversal, frame: Frame, from: number, index: number):
 	at = writeUnsigned(t.view, at + 1, index);
 	buffer[at++] = QUOTE;
 	buffer[at++] = COLON;
-	if (t.gap !== '') buffer[at++] = SPACE;
+	if (t.indented) buffer[at++] = SPACE;
 	return at;
 }
 
@@ -56,7 +56,7 @@ function writeIndexKey(t: Traversal, frame: Frame, from: number, index: number):
 export function runBytes(t: Traversal, frame: Frame, from: number): number {
 	const holder = frame.holder as Uint8Array;
 	const { buffer, view } = t;
-	const indent = t.gap === '' ? undefined : t.indent(t.depth + 2);
+	const indent = t.indented ? t.indent(t.depth + 2) : undefined;
 	let at = from;
 	while (at <= t.limit) {
 		const index = frame.index;

@@ -93,7 +93,7 @@ const TYPED_ARRAYS = [
 function openBuffer(t: Traversal, at: number, value: Buffer, entry: KeyEntry): number {
 	t.plainBuffer = undefined;
 	const depth = t.depth + 2;
-	const colon = t.gap === '' ? ':' : ': ';
+	const colon = t.indented ? ': ' : ':';
 	const start = `${t.lineStart('{', depth)}"type"${colon}"Buffer"${t.lineStart(',', depth)}"data"${colon}[`;
 	if (value.length === 0) return t.writeText(at, `${start}]${t.lineStart('', depth - 1)}}`);
 	t.push(BYTES, value, value.length, entry);

@@ -20,7 +20,7 @@ export type JsonLinesRows = Iterable<unknown> | AsyncIterable<unknown> | Readabl
  * TypeError that names the row for one that has no JSON text.
  */
 export function createJsonLinesSource(rows: JsonLinesRows, options: JsonLinesSourceOptions = {}): ByteSource {
-	const traversal = new Traversal(normalizeReplacer(options.replacer), '', options.strict ?? false);
+	const traversal = new Traversal(normalizeReplacer(options.replacer), undefined, options.strict ?? false);
 	const open = rowsCursor(rows);
 	const begin = (t: Traversal): void => {
 		t.push(LINES, t, 0, t.rootEntry).cursor = open();

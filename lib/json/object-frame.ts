@@ -54,7 +54,7 @@ export function runObject(t: Traversal, frame: Frame, from: number): number {
 /** Writes the brace or comma, the new line and the key; -1 where that does not fit the room that is kept free. */
 function writeKey(t: Traversal, frame: Frame, from: number, key: string): number {
 	const entry = frame.entry.next;
-	if (entry.key === key && t.gap === '') return writeEntry(t, frame, from, entry);
+	if (entry.key === key && !t.indented) return writeEntry(t, frame, from, entry);
 	return writeOtherKey(t, frame, from, key);
 }
 
@@ -66,7 +66,7 @@ function writeEntry(t: Traversal, frame: Frame, from: number, entry: KeyEntry): 
 		t.buffer.set(entry.bytes, from);
 		end = from + entry.byteLength;
 	}
-	if (frame.empty && t.gap === '') {
+	if (frame.empty && !t.indented) {
 		t.buffer[from] = OPEN;
 		frame.empty = false;
 	}
@@ -76,7 +76,7 @@ function writeEntry(t: Traversal, frame: Frame, from: number, entry: KeyEntry): 
 function writeOtherKey(t: Traversal, frame: Frame, from: number, key: string): number {
 	let at = from;
 	const { buffer } = t;
-	if (t.gap !== '') {
+	if (t.indented) {
 		const indent = t.indent(t.depth + 1);
 		if (indent === undefined) return -1;
 		buffer[at] = frame.empty ? OPEN : COMMA;
@@ -89,12 +89,12 @@ function writeOtherKey(t: Traversal, frame: Frame, from: number, key: string): n
 		return end;
 	}
 	if (key.length > SHORT_STRING_LENGTH) return -1;
-	if (t.gap === '') buffer[at++] = frame.empty ? OPEN : COMMA;
+	if (!t.indented) buffer[at++] = frame.empty ? OPEN : COMMA;
 	const quoted = writePlainString(buffer, at, key);
 	if (quoted < 0) return -1;
 	at = quoted;
 	buffer[at++] = COLON;
-	if (t.gap !== '') buffer[at++] = SPACE;
+	if (t.indented) buffer[at++] = SPACE;
 	frame.empty = false;
 	return at;
 }
@@ -103,7 +103,7 @@ function writeOtherKey(t: Traversal, frame: Frame, from: number, key: string): n
 export function suspendKey(t: Traversal, frame: Frame, key: string, value: unknown): void {
 	const prefix = t.lineStart(frame.empty ? '{' : ',', t.depth + 1);
 	frame.empty = false;
-	t.suspend(`${prefix}"`, key, t.gap === '' ? '":' : '": ', value);
+	t.suspend(`${prefix}"`, key, t.indented ? '": ' : '":', value);
 }
 
 export function closeObject(t: Traversal, frame: Frame, from: number): number {
@@ -116,7 +116,7 @@ export function closeObject(t: Traversal, frame: Frame, from: number): number {
 /** Writes a new line where the output is indented, and the closing bracket of the container that was just popped. */
 export function closeWith(t: Traversal, from: number, bracket: number): number {
 	let at = from;
-	if (t.gap !== '') {
+	if (t.indented) {
 		const indent = t.indent(t.depth + 1);
 		if (indent === undefined) {
 			t.suspend(t.lineStart('', t.depth + 1) + String.fromCharCode(bracket));

@@ -47,6 +47,7 @@ export interface NormalizedReplacer {
 
 const NO_REPLACER: NormalizedReplacer = { call: undefined, names: undefined };
 const MAX_GAP = 10;
+const FRACTION_OF_A_SPACE = JSON.stringify([0], null, 0.5) === '[0]' ? undefined : '';
 
 export function normalizeReplacer(replacer: unknown): NormalizedReplacer {
 	if (typeof replacer === 'function') return { call: replacer as ReplacerFunction, names: undefined };
@@ -63,15 +64,17 @@ export function normalizeReplacer(replacer: unknown): NormalizedReplacer {
 	return { call: undefined, names: [...names] };
 }
 
-/** The text that each level of depth adds to a line; empty where the output stays on one line. */
-export function normalizeSpace(space: unknown): string {
-	const primitive: unknown = types.isNumberObject(space)
-		? toNumber(space)
-		: types.isStringObject(space)
-			? String(space)
-			: space;
-	if (typeof primitive === 'number') return ' '.repeat(Math.max(0, Math.min(MAX_GAP, Math.trunc(primitive) || 0)));
-	return typeof primitive === 'string' ? primitive.slice(0, MAX_GAP) : '';
+/**
+ * The text that each level of depth adds to a line; `undefined` where the output stays on one line, `''` for lines
+ * without indentation, which V8 makes of a number between 0 and 1 where ECMA-262 would take it for 0.
+ */
+export function normalizeSpace(space: unknown): string | undefined {
+	let primitive: unknown = space;
+	if (types.isNumberObject(space)) primitive = toNumber(space);
+	else if (types.isStringObject(space)) primitive = String(space);
+	if (typeof primitive === 'string') return primitive.slice(0, MAX_GAP) || undefined;
+	if (typeof primitive !== 'number' || !(primitive > 0)) return undefined;
+	return ' '.repeat(Math.min(MAX_GAP, primitive)) || FRACTION_OF_A_SPACE;
 }
 
 /** ToNumber (§7.1.4), which throws where `Number(value)` would convert a BigInt. */

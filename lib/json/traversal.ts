@@ -46,6 +46,8 @@ const stringify = JSON.stringify;
 export class Traversal {
 	readonly replacer: ReplacerFunction | undefined;
 	readonly names: readonly string[] | undefined;
+	/** Whether each child stands on a line of its own, behind {@link Traversal.gap} for each level. */
+	readonly indented: boolean;
 	readonly gap: string;
 	readonly strict: boolean;
 	readonly keyCache: KeyCache;
@@ -91,12 +93,13 @@ export class Traversal {
 	#checkedAt = 0;
 	#interval = 16;
 
-	constructor(replacer: NormalizedReplacer, gap: string, strict: boolean) {
+	constructor(replacer: NormalizedReplacer, gap: string | undefined, strict: boolean) {
 		this.replacer = replacer.call;
 		this.names = replacer.names;
-		this.gap = gap;
+		this.indented = gap !== undefined;
+		this.gap = gap ?? '';
 		this.strict = strict;
-		this.keyCache = gap === '' ? new KeyCache(',', ':') : new KeyCache('', ': ');
+		this.keyCache = gap === undefined ? new KeyCache(',', ':') : new KeyCache('', ': ');
 	}
 
 	/** Begins a fill of `target`. */
@@ -215,7 +218,7 @@ export class Traversal {
 
 	/** `prefix` and, where the output is indented, a new line of `depth` levels. */
 	lineStart(prefix: string, depth: number): string {
-		return this.gap === '' ? prefix : prefix + this.#lineBreak(depth);
+		return this.indented ? prefix + this.#lineBreak(depth) : prefix;
 	}
 
 	/**

@@ -59,7 +59,7 @@ function isPlainBuffer(t: Traversal, value: unknown): value is Buffer {
 		Object.getPrototypeOf(value) === Buffer.prototype &&
 		!Object.hasOwn(value, 'length') &&
 		!('toJSON' in Array.prototype) &&
-		(t.gap === '' || t.indent(t.depth + 3) !== undefined)
+		(!t.indented || t.indent(t.depth + 3) !== undefined)
 	);
 }
 

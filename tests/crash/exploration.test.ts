@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { type Check, exploreCrashes, type Scenario, type Stage } from '../support/simulation.ts';
-import { type MutantPort, mutants } from './mutants.ts';
+import { type MutantName, type MutantPort, mutants } from './mutants.ts';
 import { saveByReference } from './reference-writer.ts';
 
 const honest: MutantPort = (disk) => disk;
@@ -64,8 +64,8 @@ it('finds no fault in it where the disk fails now and then, or fills up', async 
 });
 
 describe('finds', () => {
-	const one = (name: keyof typeof mutants): Scenario => saving(3, mutants[name]);
-	const failing = (name: keyof typeof mutants, prepare: (disk: SimulatedDisk) => void): Scenario =>
+	const one = (name: MutantName): Scenario => saving(3, mutants[name]);
+	const failing = (name: MutantName, prepare: (disk: SimulatedDisk) => void): Scenario =>
 		saving(3, mutants[name], prepare);
 
 	it.each([

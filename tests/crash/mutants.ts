@@ -211,17 +211,31 @@ class WrittenInPlace extends PassingPort {
 	}
 }
 
-/** One name for every temporary file, and no complaint where it is taken. */
+/** One name for every temporary file of a document, and no complaint where it is taken. */
 class FixedTempName extends PassingPort {
 	override uniqueId(): string {
 		return '0'.repeat(16);
 	}
 
 	override async open(path: string, mode: OpenMode, permissions?: number): Promise<OpenFile> {
-		const taken = mode === 'create-exclusive' && (await this.inner.lstat(path)) !== undefined;
-		const file = await this.inner.open(path, taken ? 'update' : mode, permissions);
+		const fixed = this.#fix(path);
+		const taken = mode === 'create-exclusive' && (await this.inner.lstat(fixed)) !== undefined;
+		const file = await this.inner.open(fixed, taken ? 'update' : mode, permissions);
 		if (taken) await file.truncate(0);
-		return file;
+		return { ...file, tryLock: () => 'locked' };
+	}
+
+	override rename(from: string, to: string): Promise<void> {
+		return this.inner.rename(this.#fix(from), this.#fix(to));
+	}
+
+	override unlink(path: string): Promise<void> {
+		return this.inner.unlink(this.#fix(path));
+	}
+
+	/** The library's names hold time and sequence as well. */
+	#fix(path: string): string {
+		return path.replace(/(?<=\.dj1.-)[0-9a-z]{15}/, '0'.repeat(15));
 	}
 }
 
@@ -235,8 +249,24 @@ class LocksIgnored extends PassingPort {
 /** A port that breaks one rule; with a scope, as another process would have it. */
 export type MutantPort = (disk: SimulatedDisk, scope?: object) => FileSystem;
 
+export type MutantName =
+	| 'file sync dropped'
+	| 'file sync not awaited'
+	| 'file sync after the rename'
+	| 'file sync before the write'
+	| 'directory sync dropped'
+	| 'directory sync not awaited'
+	| 'directory sync before the rename'
+	| 'sync of created parents dropped'
+	| 'sync errors swallowed'
+	| 'failed sync retried on the same handle'
+	| 'short writes taken as whole'
+	| 'written in place'
+	| 'fixed temporary name'
+	| 'locks ignored';
+
 /** All of them, by what they do wrong. */
-export const mutants = {
+export const mutants: Readonly<Record<MutantName, MutantPort>> = {
 	'file sync dropped': (disk, scope) => new FileSyncDropped(disk, scope),
 	'file sync not awaited': (disk, scope) => new FileSyncNotAwaited(disk, scope),
 	'file sync after the rename': (disk, scope) => new FileSyncAfterRename(disk, scope),
@@ -251,4 +281,4 @@ export const mutants = {
 	'written in place': (disk, scope) => new WrittenInPlace(disk, scope),
 	'fixed temporary name': (disk, scope) => new FixedTempName(disk, scope),
 	'locks ignored': (disk, scope) => new LocksIgnored(disk, scope),
-} satisfies Record<string, MutantPort>;
+};

@@ -8,7 +8,7 @@ import {
 } from '../../lib/index.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import type { Content, History, Scenario, Stage } from '../support/simulation.ts';
+import type { Content, Scenario, Stage } from '../support/simulation.ts';
 
 /** What the library is given for a disk: itself, or a port over it. */
 export type MakePort = (disk: SimulatedDisk, scope?: object) => FileSystem;
@@ -17,6 +17,8 @@ export type MakePort = (disk: SimulatedDisk, scope?: object) => FileSystem;
 export interface Program extends Stage {
 	readonly port: FileSystem;
 	readonly writer: JsonWriter;
+	/** What writes rejected with. */
+	readonly failures: unknown[];
 }
 
 /** The text that `write` gives for a value. */
@@ -30,27 +32,27 @@ export function version(number: number): object {
 }
 
 /**
- * Counts a write as submitted, and as acknowledged when its receipt says that it is durable. A failure is the check's
- * business, not the scenario's. `document`: where it lands, by its real path.
+ * Counts a write as submitted, and as acknowledged when it has no receipt or one that says it is durable.
+ * `document`: where it lands, by its real path.
  */
 export async function track(
-	history: History,
+	{ history, failures }: Pick<Program, 'history' | 'failures'>,
 	document: string,
 	content: Content,
-	write: () => Promise<WriteReceipt | void>,
+	write: () => Promise<WriteReceipt | undefined>,
 ): Promise<void> {
 	const acknowledge = history.submit(document, content);
 	try {
 		const receipt = await write();
 		if (receipt === undefined || receipt.durability === 'full') acknowledge();
-	} catch {
-		// Not acknowledged: old or new.
+	} catch (error) {
+		failures.push(error);
 	}
 }
 
 function save(program: Program, path: string, number: number, document: string = path): Promise<void> {
 	const value = version(number);
-	return track(program.history, document, textOf(value), () => program.writer.write(path, value));
+	return track(program, document, textOf(value), () => program.writer.write(path, value));
 }
 
 function plantDocument({ disk, history }: Stage, path: string, content = textOf(version(0))): void {
@@ -58,17 +60,32 @@ function plantDocument({ disk, history }: Stage, path: string, content = textOf(
 	history.begin(path, content);
 }
 
-type Act = (program: Program) => Promise<void>;
+export type Act = (program: Program) => Promise<void>;
 
-/** Makes a scenario of what one program does; its writer is closed at the end. */
+/** Makes a scenario of what one program does; its writer is closed at the end, and no write may have failed. */
 export function asScenario(act: Act, makePort: MakePort = (disk) => disk): Scenario {
 	return async (stage) => {
-		stage.disk.plantDirectory('/data');
-		const port = makePort(stage.disk);
-		const writer = createWriter({ fileSystem: port, clock: stage.clock });
-		await act({ ...stage, port, writer });
-		await writer.close();
+		const { failures } = await runAct(act, stage, makePort(stage.disk));
+		if (failures.length > 0) throw failures[0];
 	};
+}
+
+/** As {@link asScenario}, on a disk that something is done to before; writes may fail. */
+export function asFaultyScenario(act: Act, prepare: (disk: SimulatedDisk) => void, makePort: MakePort): Scenario {
+	return async (stage) => {
+		prepare(stage.disk);
+		await runAct(act, stage, makePort(stage.disk));
+	};
+}
+
+async function runAct(act: Act, stage: Stage, port: FileSystem): Promise<Program> {
+	// Planting settles the disk, which a disk that has crashed must not be.
+	if (stage.disk.paths().length === 0) stage.disk.plantDirectory('/data');
+	const writer = createWriter({ fileSystem: port, clock: stage.clock });
+	const program = { ...stage, port, writer, failures: [] };
+	await act(program);
+	await writer.close();
+	return program;
 }
 
 async function firstSave(program: Program): Promise<void> {
@@ -101,20 +118,20 @@ async function createdParents(program: Program): Promise<void> {
 async function jsonLines(program: Program): Promise<void> {
 	for (const rows of [[1, 2, 3], [4, { five: 5 }], []]) {
 		const text = rows.map(textOf).join('');
-		await track(program.history, '/data/a.jsonl', text, () => program.writer.writeLines('/data/a.jsonl', rows));
+		await track(program, '/data/a.jsonl', text, () => program.writer.writeLines('/data/a.jsonl', rows));
 	}
 }
 
 async function bytes(program: Program): Promise<void> {
 	for (const text of ['first', 'second one', 'third']) {
 		const pieces = [text.slice(0, 3), Buffer.from(text.slice(3))];
-		await track(program.history, '/data/a.txt', text, () => program.writer.writeFile('/data/a.txt', pieces));
+		await track(program, '/data/a.txt', text, () => program.writer.writeFile('/data/a.txt', pieces));
 	}
 }
 
 async function removal(program: Program): Promise<void> {
 	const remove = (): Promise<void> =>
-		track(program.history, '/data/a.json', undefined, () => program.writer.remove('/data/a.json'));
+		track(program, '/data/a.json', undefined, () => program.writer.remove('/data/a.json').then(() => undefined));
 	await save(program, '/data/a.json', 1);
 	await remove();
 	await Promise.all([save(program, '/data/a.json', 2), save(program, '/data/a.json', 3), remove()]);
@@ -129,7 +146,7 @@ async function pendingFiles(program: Program): Promise<void> {
 		const file = await openPendingFile('/data/p.txt', ports);
 		await file.write(text.slice(0, 2));
 		await file.write(text.slice(2));
-		await track(history, '/data/p.txt', text, () => file.commit());
+		await track(program, '/data/p.txt', text, () => file.commit());
 	}
 	const discarded = await openPendingFile('/data/p.txt', ports);
 	await discarded.write('never seen');
@@ -140,11 +157,12 @@ async function writeStreams(program: Program): Promise<void> {
 	const { port, clock, history } = program;
 	history.begin('/data/s.txt', undefined);
 	for (const text of ['streamed', 'streamed again']) {
-		await track(history, '/data/s.txt', text, async () => {
+		await track(program, '/data/s.txt', text, async () => {
 			const stream = createWriteStream('/data/s.txt', { fileSystem: port, clock });
 			stream.write(text.slice(0, 3));
 			stream.end(text.slice(3));
 			await new Promise<void>((resolve, reject) => stream.once('finish', resolve).once('error', reject));
+			return undefined;
 		});
 	}
 }
@@ -168,18 +186,18 @@ async function twoSpellings(program: Program): Promise<void> {
 
 async function keptModeAndOwner(program: Program): Promise<void> {
 	plantDocument(program, '/data/a.json');
-	const file = await program.disk.open('/data/a.json', 'update');
-	await file.chmod(0o640);
-	await file.chown(7, 8);
-	await file.sync();
-	await file.close();
+	const file = program.disk.sync.open('/data/a.json', 'update');
+	file.chmod(0o640);
+	file.chown(7, 8);
+	file.close();
+	program.disk.plantDirectory('/data');
 	await save(program, '/data/a.json', 1);
 }
 
 async function weakThenFull(program: Program): Promise<void> {
 	const write = async (number: number, durability: 'file' | 'full'): Promise<void> => {
 		const value = version(number);
-		await track(program.history, '/data/a.json', textOf(value), () =>
+		await track(program, '/data/a.json', textOf(value), () =>
 			program.writer.write('/data/a.json', value, { durability }),
 		);
 	};

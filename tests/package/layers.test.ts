@@ -33,6 +33,7 @@ const breaches: Record<string, [file: string, source: string]> = {
 	'no-cycles': ['commit/h.ts', "import './i.ts';"],
 	'no-unresolved': ['commit/j.ts', "import './missing.ts';"],
 	'no-orphans': ['commit/orphan.ts', 'export const unused = 1;'],
+	'no-orphans-in-testing': ['testing/orphan.ts', 'export const unused = 1;'],
 };
 
 /** All of it is allowed. */
@@ -64,7 +65,12 @@ beforeAll(async () => {
 		await cp(join(root, name), join(folder, name));
 	}
 	await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
-	await writeTree({ ...sound, 'index.ts': imports('read.ts'), '../tests/leaf.ts': '', '../examples/ok.ts': '' });
+	await writeTree({
+		...sound,
+		'index.ts': imports('read.ts'),
+		'../tests/leaf.ts': "import '../lib/testing/leaf.ts';",
+		'../examples/ok.ts': '',
+	});
 });
 
 afterAll(async () => {
@@ -108,7 +114,7 @@ async function writeTree(files: Record<string, string>): Promise<void> {
 async function violations(): Promise<Violation[]> {
 	const bin = join(root, 'node_modules/dependency-cruiser');
 	const { bin: bins } = JSON.parse(await readFile(join(bin, 'package.json'), 'utf8'));
-	const args = [join(bin, bins.depcruise), '--output-type', 'json', 'lib', 'examples'];
+	const args = [join(bin, bins.depcruise), '--output-type', 'json', 'lib', 'tests', 'examples'];
 	// It exits with the number of errors, so the exit code is no sign of trouble here; unreadable output is.
 	const output = await new Promise<string>((resolve) => {
 		execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 26 }, (_error, stdout) => resolve(stdout));

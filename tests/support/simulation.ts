@@ -168,7 +168,7 @@ export async function exploreCrashes(
 	if (options.at === undefined) finder.take('after the end');
 	else finder.take(`${options.at.side} call ${options.at.call}`);
 	for (const { where, kind, ...found } of finder.states) {
-		const recovered = { ...found, clock: new ManualClock() };
+		const recovered = { disk: found.disk, clock: new ManualClock(), history: found.history.snapshot() };
 		try {
 			await drive(Promise.resolve(check(recovered, kind)), recovered);
 		} catch (error) {

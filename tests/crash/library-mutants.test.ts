@@ -1,0 +1,95 @@
+/** The library over ports that break the protocol: the exploration that passes without them finds each of them. */
+import { expect, it } from 'vitest';
+import { createWriter } from '../../lib/index.ts';
+import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { type Check, exploreCrashes, type Scenario, type Stage } from '../support/simulation.ts';
+import { type MutantName, mutants, PassingPort } from './mutants.ts';
+import { acts, asFaultyScenario, asScenario, type MakePort, textOf, version } from './scenarios.ts';
+
+const honest: MakePort = (disk) => disk;
+const check: Check = ({ disk, history }) => history.check(disk);
+
+type Prepare = (disk: SimulatedDisk) => void;
+
+/** Disks on which a sync or a write goes wrong once, early or late. */
+const faults: Prepare[] = [1, 2].flatMap((nth) => [
+	(disk: SimulatedDisk) => disk.fail('sync', { code: 'EIO', nth }),
+	(disk: SimulatedDisk) => disk.fail('syncDirectory', { code: 'EIO', nth }),
+	(disk: SimulatedDisk) => disk.shortWrite({ bytes: 3, nth }),
+]);
+
+/** What the exploration of each act says: empty where it finds nothing. */
+async function findings(makeScenario: (act: (typeof acts)[string]) => Scenario[]): Promise<string[]> {
+	const found: string[] = [];
+	for (const act of Object.values(acts)) {
+		for (const scenario of makeScenario(act)) {
+			await exploreCrashes(scenario, check, { statesMax: 64 }).catch((error: Error) => found.push(error.message));
+		}
+	}
+	return found;
+}
+
+const onGoodDisks = (makePort: MakePort): Promise<string[]> => findings((act) => [asScenario(act, makePort)]);
+
+const onFaultyDisks = (makePort: MakePort): Promise<string[]> =>
+	findings((act) => faults.map((prepare) => asFaultyScenario(act, prepare, makePort)));
+
+/** Two processes that save at the same time, each sweeping what it takes for dead, in many orders of events. */
+async function inTwoProcesses(makePort: MakePort): Promise<string[]> {
+	const found: string[] = [];
+	const scenario: Scenario = async ({ disk, clock, history }) => {
+		disk.plantDirectory('/data');
+		const saveIn = async (scope: object, versions: number[]): Promise<void> => {
+			const writer = createWriter({ fileSystem: makePort(disk, scope), clock });
+			for (const number of versions) {
+				const acknowledge = history.submit('/data/a.json', textOf(version(number)));
+				await writer.write('/data/a.json', version(number));
+				acknowledge();
+			}
+			await writer.close();
+		};
+		await Promise.all([saveIn({}, [1, 2]), saveIn({}, [3, 44])]);
+	};
+	// Which process wins is open; that the document is whole, and there once it was promised, is not.
+	const whole = [1, 2, 3, 44].map((number) => textOf(version(number)));
+	const eitherWins = ({ disk, history }: Stage): void => {
+		if (!whole.includes(disk.peekFile('/data/a.json')?.toString() ?? '')) history.check(disk);
+	};
+	for (let jitterSeed = 1; jitterSeed <= 12; jitterSeed++) {
+		const options = { disk: { jitterSeed }, statesMax: 64 };
+		await exploreCrashes(scenario, eitherWins, options).catch((error: Error) => found.push(error.message));
+	}
+	return found;
+}
+
+it('finds nothing where the port is honest', async () => {
+	expect(await onGoodDisks(honest)).toEqual([]);
+	expect(await onFaultyDisks(honest)).toEqual([]);
+	expect(await inTwoProcesses((disk, scope) => withScope(disk, scope))).toEqual([]);
+});
+
+function withScope(disk: SimulatedDisk, scope: object | undefined): ReturnType<MakePort> {
+	return new PassingPort(disk, scope);
+}
+
+it.each<[MutantName, typeof onGoodDisks, RegExp]>([
+	['file sync dropped', onGoodDisks, /torn/],
+	['file sync not awaited', onGoodDisks, /torn/],
+	['file sync after the rename', onGoodDisks, /torn/],
+	['file sync before the write', onGoodDisks, /torn/],
+	['directory sync dropped', onGoodDisks, /missing|older/],
+	['directory sync not awaited', onGoodDisks, /missing|older/],
+	['directory sync before the rename', onGoodDisks, /missing|older/],
+	['sync of created parents dropped', onGoodDisks, /missing/],
+	['written in place', onGoodDisks, /torn/],
+	['sync errors swallowed', onFaultyDisks, /torn|missing|older/],
+	['failed sync retried on the same handle', onFaultyDisks, /torn/],
+	['fixed temporary name', inTwoProcesses, /torn|missing|ENOENT/],
+	['locks ignored', inTwoProcesses, /ENOENT/],
+])('finds the mutant: %s', async (name, search, verdict) => {
+	expect((await search(mutants[name])).join('\n')).toMatch(verdict);
+});
+
+it('is not fooled by a port that hides short writes: it compares the size', async () => {
+	expect(await onFaultyDisks(mutants['short writes taken as whole'])).toEqual([]);
+});
