@@ -1,7 +1,7 @@
 /** The demo: four scenes in a directory of their own, a summary, exit code 1 where a promise was broken. */
 import { dump } from './dump.ts';
 import { killed } from './killed.ts';
-import { heading, milliseconds, table } from './output.ts';
+import { heading, table } from './output.ts';
 import { telemetry } from './telemetry.ts';
 import { isInMemory, openWorkspace } from './workspace.ts';
 
@@ -20,7 +20,7 @@ export async function main(): Promise<void> {
 		['scene', 'result', 'promises'],
 		...outcomes.map(({ name, summary, broken }) => [name, summary, verdict(broken)]),
 	]);
-	console.log(`\n${milliseconds(performance.now() - startedMs)} in all; ${directory} is removed.`);
+	console.log(`\n${((performance.now() - startedMs) / 1000).toFixed(0)} seconds in all; ${directory} is removed.`);
 
 	const broken = outcomes.flatMap((outcome) => (outcome.broken ?? []).map((fault) => `${outcome.name}: ${fault}`));
 	for (const fault of broken) console.log(`BROKEN ${fault}`);

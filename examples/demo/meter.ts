@@ -1,5 +1,7 @@
 /** Measures what a task costs this process: time, memory over the start, the longest hold of the event loop. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 export interface Cost {
 	readonly seconds: number;
@@ -12,11 +14,11 @@ const SAMPLE_MS = 10;
 const RESOLUTION_MS = 1;
 
 export class Meter {
+	readonly #start = settledMemory();
 	readonly #startedMs = performance.now();
-	readonly #startBytes = process.memoryUsage.rss();
 	readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 	readonly #sampler = setInterval(() => this.#sample(), SAMPLE_MS);
-	#peakBytes = this.#startBytes;
+	#peakBytes = 0;
 
 	constructor() {
 		this.#loopDelay.enable();
@@ -28,12 +30,33 @@ export class Meter {
 		this.#loopDelay.disable();
 		return {
 			seconds: (performance.now() - this.#startedMs) / 1000,
-			peakMemoryBytes: this.#peakBytes - this.#startBytes,
+			peakMemoryBytes: this.#peakBytes,
 			worstLoopDelayMs: Math.max(0, this.#loopDelay.max / 1e6 - RESOLUTION_MS),
 		};
 	}
 
+	/** The growth of what is in use, or of what the system has given: room left from before hides the latter. */
 	#sample(): void {
-		this.#peakBytes = Math.max(this.#peakBytes, process.memoryUsage.rss());
+		const { inUseBytes, residentBytes } = memory();
+		const growthBytes = Math.max(inUseBytes - this.#start.inUseBytes, residentBytes - this.#start.residentBytes);
+		this.#peakBytes = Math.max(this.#peakBytes, growthBytes);
 	}
+}
+
+interface Memory {
+	readonly inUseBytes: number;
+	readonly residentBytes: number;
+}
+
+function memory(): Memory {
+	const { heapUsed, external, rss } = process.memoryUsage();
+	return { inUseBytes: heapUsed + external, residentBytes: rss };
+}
+
+/** Memory without garbage: what was there to be collected would hide what the task adds. */
+function settledMemory(): Memory {
+	setFlagsFromString('--expose-gc');
+	const collectGarbage: () => void = runInNewContext('gc');
+	collectGarbage();
+	return memory();
 }

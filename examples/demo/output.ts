@@ -4,11 +4,15 @@ export function megabytes(bytes: number): string {
 	return `${(bytes / 1e6).toFixed(0)} MB`;
 }
 
+export function speed(bytes: number, seconds: number): string {
+	return `${(bytes / 1e6 / seconds).toFixed(0)} MB/s`;
+}
+
 export function milliseconds(ms: number): string {
 	return `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }
 
-export function count(value: number): string {
+export function integer(value: number): string {
 	return value.toLocaleString('en-US');
 }
 

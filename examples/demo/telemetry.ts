@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createWriter, type JsonWriter, readJson } from 'durable-json';
 import { readTelemetry, type Telemetry } from './counters.ts';
 import type { Outcome } from './outcome.ts';
-import { count, heading, milliseconds, Progress, table } from './output.ts';
+import { heading, integer, milliseconds, Progress, table } from './output.ts';
 
 const SAVES_PER_SECOND = 1000;
 const SECONDS = 5;
 const SAVES = SAVES_PER_SECOND * SECONDS;
 
 export async function telemetry(directory: string): Promise<Outcome> {
-	heading(`(b) save live telemetry ${count(SAVES_PER_SECOND)} times a second for ${SECONDS} seconds`);
+	heading(`(b) save live telemetry ${integer(SAVES_PER_SECOND)} times a second for ${SECONDS} seconds`);
 	const path = `${directory}/telemetry.json`;
 	const writer = createWriter();
 	const feed = new Feed(writer, path);
@@ -30,11 +30,11 @@ export async function telemetry(directory: string): Promise<Outcome> {
 	table([
 		['calls', 'commits', 'fsyncs (file + directory)', 'calls a commit', 'bytes', 'staleness p50', 'p99', 'verified'],
 		[
-			count(calls),
-			count(commits),
-			`${count(fileSyncs)} + ${count(directorySyncs)}`,
+			integer(calls),
+			integer(commits),
+			`${integer(fileSyncs)} + ${integer(directorySyncs)}`,
 			(calls / commits).toFixed(1),
-			count(bytes),
+			integer(bytes),
 			p50 ?? '',
 			p99 ?? '',
 			onDisk.save === SAVES ? 'yes' : 'no',
@@ -43,7 +43,7 @@ export async function telemetry(directory: string): Promise<Outcome> {
 	console.log('Staleness: the age of the newest state that would survive a power cut, asked at each save.');
 	return {
 		name: '(b) telemetry',
-		summary: `${count(calls)} saves in ${count(commits)} commits, staleness p99 ${p99}`,
+		summary: `${integer(calls)} saves in ${integer(commits)} commits, staleness p99 ${p99}`,
 		broken,
 	};
 }
@@ -70,7 +70,7 @@ class Feed {
 			// The saves that are due by now: timers are late now and then, the rate must not suffer from it.
 			const due = Math.min(SAVES, Math.floor(((performance.now() - startedMs) * SAVES_PER_SECOND) / 1000));
 			while (this.#saves < due) this.#save();
-			this.#progress.show(this.#saves / SAVES, `${count(this.#writer.stats().commits)} commits`);
+			this.#progress.show(this.#saves / SAVES, `${integer(this.#writer.stats().commits)} commits`);
 			await sleep(1);
 		}
 		await this.#writer.flush();

@@ -8,6 +8,7 @@ import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem, OpenDirectory } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
+import { syncParentDirectories } from './parent-directories.ts';
 
 /** So many waiting commits are not kept waiting for others. */
 const MAX_WAITING = 32;
@@ -22,20 +23,20 @@ const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCES
 /** And on Windows, where FlushFileBuffers wants a handle with write access, which directories do not give. */
 const NO_DIRECTORY_SYNC_WIN32 = new Set(['EPERM', 'EACCES', 'EISDIR', 'EBADF']);
 
-export interface DirectorySyncResult {
+export interface DirectorySynced {
 	/** False where the platform cannot sync a directory. */
-	readonly synced: boolean;
-	/** Syncs that this commit accounts for: 1 for the first of those that shared one, else 0. */
-	readonly syncs: number;
+	readonly directorySynced: boolean;
+	/** Syncs that this commit accounts for: one that several share is the first one's. */
+	readonly directorySyncs: number;
 }
 
 interface Waiter {
-	resolve(result: DirectorySyncResult): void;
+	resolve(result: DirectorySynced): void;
 	reject(error: unknown): void;
 }
 
 /** Can this error be read as 'directories cannot be synced here'? */
-export function isDirectorySyncUnsupported(fileSystem: FileSystem, error: unknown): boolean {
+function isUnsupported(fileSystem: FileSystem, error: unknown): boolean {
 	const code = codeOf(error);
 	if (code === undefined) return false;
 	return NO_DIRECTORY_SYNC.has(code) || (fileSystem.semantics === 'win32' && NO_DIRECTORY_SYNC_WIN32.has(code));
@@ -74,9 +75,8 @@ export class DirectoryCommits {
 			this.#handleShared = true;
 			return;
 		}
-		// Opened while the commit writes, so that the sync need not wait for it. Whoever syncs sees the error; where nobody
-		// comes to that, it does not matter.
-		this.#openDirectory().catch(() => undefined);
+		// Opened while the commit writes, so that the sync need not wait for it.
+		void this.#openDirectory();
 	}
 
 	/** The commit will rename soon: a sync may wait for it. Each call needs one of {@link renamed}. */
@@ -90,8 +90,30 @@ export class DirectoryCommits {
 		this.#startIfDue();
 	}
 
+	/** Rejects where the directory can be opened for no sync, with an error that is not a platform's 'no such thing'. */
+	async opened(): Promise<void> {
+		try {
+			await this.#openDirectory();
+		} catch (error) {
+			if (!isUnsupported(this.#fileSystem, error)) throw error;
+		}
+	}
+
+	/** Makes finished renames in the directory durable, and the names of the directories that lead to it. */
+	async syncWithParents(): Promise<DirectorySynced> {
+		const { directorySynced, directorySyncs } = await this.#sync();
+		if (!directorySynced) return { directorySynced, directorySyncs };
+		try {
+			const parentSyncs = await syncParentDirectories(this.#fileSystem, this.#path);
+			return { directorySynced, directorySyncs: directorySyncs + parentSyncs };
+		} catch (error) {
+			if (!isUnsupported(this.#fileSystem, error)) throw error;
+			return { directorySynced: false, directorySyncs };
+		}
+	}
+
 	/** Resolves when a sync that began after this call is through. */
-	sync(): Promise<DirectorySyncResult> {
+	#sync(): Promise<DirectorySynced> {
 		return new Promise((resolve, reject) => {
 			this.#waiting.push({ resolve, reject });
 			this.#startIfDue();
@@ -129,8 +151,10 @@ export class DirectoryCommits {
 		this.#syncing = true;
 		const startMs = this.#clock.monotonicMs();
 		try {
-			const synced = await this.#syncOnce();
-			covered.forEach(({ resolve }, index) => resolve({ synced, syncs: synced && index === 0 ? 1 : 0 }));
+			const directorySynced = await this.#syncOnce();
+			covered.forEach(({ resolve }, index) => {
+				resolve({ directorySynced, directorySyncs: directorySynced && index === 0 ? 1 : 0 });
+			});
 		} catch (error) {
 			for (const { reject } of covered) reject(error);
 		} finally {
@@ -156,15 +180,20 @@ export class DirectoryCommits {
 		} catch (error) {
 			// A handle whose sync failed is never synced again: the kernel reports an error once and then forgets it.
 			await this.#closeDirectory();
-			if (isDirectorySyncUnsupported(this.#fileSystem, error)) return false;
+			if (isUnsupported(this.#fileSystem, error)) return false;
 			throw error;
 		}
 	}
 
 	#openDirectory(): Promise<OpenDirectory> {
 		if (this.#directory === undefined) {
-			this.#directory = this.#fileSystem.openDirectory(this.#path);
+			const opening = this.#fileSystem.openDirectory(this.#path);
+			this.#directory = opening;
 			this.#handleShared = false;
+			// Whoever needs it sees the error, and the next one tries again.
+			opening.catch(() => {
+				if (this.#directory === opening) this.#directory = undefined;
+			});
 		}
 		return this.#directory;
 	}

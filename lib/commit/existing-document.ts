@@ -1,16 +1,11 @@
 /** What is done to a document that stands already: making it durable, and removing it. */
 import path from 'node:path';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
-import { directoryCommits } from './directory-sync.ts';
+import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
 import { belongsTo } from './temp-name.ts';
-
-export interface DirectorySynced {
-	readonly directorySynced: boolean;
-	readonly directorySyncs: number;
-}
 
 /** Removes the document and its temporary files, and makes that durable. A document that is missing is fine. */
 export async function removeDocument(ports: CommitPorts, target: Target): Promise<DirectorySynced> {
@@ -52,8 +47,7 @@ async function syncDirectory(
 	const directory = directoryCommits(fileSystem, clock, target.directory);
 	directory.enter();
 	try {
-		const { synced, syncs } = await directory.sync();
-		return { directorySynced: synced, directorySyncs: syncs };
+		return await directory.syncWithParents();
 	} catch (error) {
 		throw failure(target, 'sync-directory', error, outcome);
 	} finally {

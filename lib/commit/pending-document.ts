@@ -10,8 +10,7 @@ import { recoverChannel } from '../diagnostics.ts';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
-import { syncCreatedDirectories } from './created-directories.ts';
-import { type DirectoryCommits, directoryCommits, isDirectorySyncUnsupported } from './directory-sync.ts';
+import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
 import { OwnFailure } from './own-failure.ts';
 import { replaceHeldTarget } from './replace.ts';
 import type { Target } from './target.ts';
@@ -133,6 +132,8 @@ export class PendingDocument {
 		const { pathOf } = this.#temp;
 		const to = this.#targetPath;
 		await this.#attempt('check', async () => check());
+		// A directory that cannot even be opened is better known before the rename than after it.
+		await this.#attempt('sync-directory', async () => this.#directory?.opened());
 		const movesAside = fileSystem.semantics === 'win32';
 		// `ready` says 'complete': only a synced file may be called that.
 		if ((this.#existing === undefined || movesAside) && this.#options.durability !== 'none') {
@@ -161,10 +162,7 @@ export class PendingDocument {
 			return { durability, directorySynced: false, fileSyncs, directorySyncs: 0 };
 		}
 		try {
-			const [{ synced, syncs }] = await Promise.all([directory.sync(), this.#closeFile()]);
-			const parentSyncs = synced ? await this.#syncCreatedDirectories() : undefined;
-			const directorySynced = parentSyncs !== undefined;
-			const directorySyncs = syncs + (parentSyncs ?? 0);
+			const [{ directorySynced, directorySyncs }] = await Promise.all([directory.syncWithParents(), this.#closeFile()]);
 			return { durability: directorySynced ? 'full' : 'file', directorySynced, fileSyncs, directorySyncs };
 		} catch (error) {
 			throw this.#error('sync-directory', error, 'unknown');
@@ -219,17 +217,6 @@ export class PendingDocument {
 		// A file of another owner must not carry on with set-user-ID and the like.
 		const mode = owned ? existing.mode : existing.mode & 0o777;
 		if (foreign || mode !== created.mode) await preserved(file.chmod(mode));
-	}
-
-	/** @returns the number of syncs; undefined where directories cannot be synced. */
-	async #syncCreatedDirectories(): Promise<number | undefined> {
-		const { fileSystem } = this.#ports;
-		try {
-			return await syncCreatedDirectories(fileSystem, this.target.directory);
-		} catch (error) {
-			if (isDirectorySyncUnsupported(fileSystem, error)) return undefined;
-			throw error;
-		}
 	}
 
 	/** Does the temporary file stand at this path? A rename over a network may have worked though it reported an error. */

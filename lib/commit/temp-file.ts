@@ -3,7 +3,7 @@ import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Step } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
-import { createDirectory } from './created-directories.ts';
+import { createDirectory } from './parent-directories.ts';
 import type { Target } from './target.ts';
 import { formatOrder, formatTempName, type TempState } from './temp-name.ts';
 

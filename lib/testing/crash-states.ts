@@ -40,7 +40,7 @@ export function volumesAfterPowerCut(
 	options?: CrashStateOptions,
 ): VolumeAfterCrash[] {
 	const fates = ordered ? [orderedFate(volume)] : directoryFates(volume);
-	for (const node of volume.inodes) if (node.kind === 'file' && node.now !== node.durable) fates.push(fileFate(node));
+	for (const node of volume.unsyncedFiles()) fates.push(fileFate(node));
 	const seen = new Set<string>();
 	const states: VolumeAfterCrash[] = [];
 	const statesMax = options?.statesMax ?? 256;

@@ -37,6 +37,13 @@ export interface SimulatedDiskOptions {
 	readonly clock?: { epochMs(): number };
 }
 
+/** Metadata of a planted file; what is left out stays, or is that of a new file. */
+export interface PlantedMetadata {
+	readonly mode?: number;
+	readonly uid?: number;
+	readonly gid?: number;
+}
+
 /** A state that a crash may leave, as a disk to start from, and in words which one it is. */
 export interface CrashState {
 	readonly disk: SimulatedDisk;
@@ -145,11 +152,11 @@ export class SimulatedDisk implements FileSystem {
 	// Setting the scene and looking at it: none of these is a call.
 
 	/** Puts a file there, with missing parents, and everything on the disk onto the medium. */
-	plantFile(path: string, content: string | Uint8Array, mode: number = 0o644): void {
+	plantFile(path: string, content: string | Uint8Array, metadata: PlantedMetadata = {}): void {
 		this.#makeParents(path);
 		const found = this.#paths.peek(path, true);
-		const file = found?.kind === 'file' ? found : this.#paths.createFile(path, mode);
-		file.now = { ...file.now, content: new Uint8Array(Buffer.from(content)), mode };
+		const file = found?.kind === 'file' ? found : this.#paths.createFile(path, 0o666);
+		file.now = { ...file.now, ...metadata, content: new Uint8Array(Buffer.from(content)) };
 		this.#volume.settle();
 	}
 

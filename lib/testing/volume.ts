@@ -87,6 +87,16 @@ export class Volume {
 		return this.#inodes.values();
 	}
 
+	/** Files that have a name, or may have one again after a power cut, and whose state is not all on the medium. */
+	unsyncedFiles(): FileNode[] {
+		const named = new Set<number>();
+		for (const node of this.#inodes.values()) {
+			if (node.kind === 'directory') for (const number of namedIn(node)) named.add(number);
+		}
+		const files = [...this.#inodes.values()].filter((node) => node.kind === 'file');
+		return files.filter((node) => node.now !== node.durable && named.has(node.number));
+	}
+
 	get root(): DirectoryNode {
 		return this.#directory(ROOT);
 	}
@@ -244,11 +254,7 @@ export class Volume {
 			const copied =
 				node.kind === 'file' ? copyFile(node) : node.kind === 'directory' ? copyDirectory(node) : { ...node };
 			if (copied.kind !== 'directory') copied.linkCount = 0;
-			else {
-				ahead.push(...copied.entries.values(), ...copied.durable.values());
-				for (const change of copied.unsynced)
-					for (const [, inode] of change.names) if (inode !== undefined) ahead.push(inode);
-			}
+			else ahead.push(...namedIn(copied));
 			copy.#inodes.set(number, copied);
 		}
 		for (const node of copy.#inodes.values()) {
@@ -285,6 +291,13 @@ export class Volume {
 export function syncDirectory(node: DirectoryNode, changes: readonly EntryChange[] = node.unsynced): void {
 	for (const change of node.unsynced) if (changes.includes(change)) applyChange(node.durable, change);
 	node.unsynced = node.unsynced.filter((change) => !changes.includes(change));
+}
+
+/** Every inode that a directory names, now, on the medium, or by a change that may still reach it. */
+function* namedIn(node: DirectoryNode): Generator<number> {
+	yield* node.entries.values();
+	yield* node.durable.values();
+	for (const { names } of node.unsynced) for (const [, inode] of names) if (inode !== undefined) yield inode;
 }
 
 function applyChange(entries: Map<string, number>, change: EntryChange): void {

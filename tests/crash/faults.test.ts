@@ -1,6 +1,6 @@
 /** Errors of the disk at every single call of a save: what the caller is told is true, and nothing is left behind. */
 import { basename } from 'node:path/posix';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { parseTempName } from '../../lib/commit/temp-name.ts';
 import {
 	createWriter,
@@ -9,11 +9,30 @@ import {
 	openPendingFile,
 	type WriteReceipt,
 } from '../../lib/index.ts';
+import type { FileSystem, OpenFile } from '../../lib/ports/file-system.ts';
 import type { CallName, DiskCall } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { drive } from '../support/simulation.ts';
+import { drive, exploreCrashes } from '../support/simulation.ts';
+import { mutants, PassingPort } from './mutants.ts';
+import { actOf, acts, asFaultyScenario, type MakePort } from './scenarios.ts';
 
+/** The calls of a save, and of what comes before and after it. */
+const NAMES: readonly CallName[] = [
+	'lstat',
+	'realpath',
+	'ensureDirectory',
+	'open',
+	'tryLock',
+	'fstat',
+	'write',
+	'sync',
+	'rename',
+	'openDirectory',
+	'syncDirectory',
+	'unlink',
+];
+const honest: MakePort = (disk) => disk;
 const CODES = ['EIO', 'ENOSPC', 'EPERM', 'EMFILE'];
 const OLD = '"old"\n';
 
@@ -21,7 +40,7 @@ interface Job {
 	readonly path: string;
 	readonly text: string | undefined;
 	readonly plant: (disk: SimulatedDisk) => void;
-	readonly act: (writer: JsonWriter, disk: SimulatedDisk, clock: ManualClock) => Promise<WriteReceipt | undefined>;
+	readonly act: (writer: JsonWriter, fileSystem: FileSystem, clock: ManualClock) => Promise<WriteReceipt | undefined>;
 }
 
 const write =
@@ -39,7 +58,7 @@ const jobs: Record<string, Job> = {
 	'a replacing save': {
 		path: '/data/a.json',
 		text: '"new"\n',
-		plant: (disk) => disk.plantFile('/data/a.json', OLD, 0o640),
+		plant: (disk) => disk.plantFile('/data/a.json', OLD, { mode: 0o640 }),
 		act: write('/data/a.json'),
 	},
 	'a save that creates parents': {
@@ -109,18 +128,19 @@ interface Outcome {
 	readonly error: unknown;
 }
 
-async function run(job: Job, injection?: Injection): Promise<Outcome> {
+async function run(job: Job, makePort: MakePort, injection?: Injection): Promise<Outcome> {
 	const disk = new SimulatedDisk();
 	const clock = new ManualClock();
 	job.plant(disk);
 	const before = disk.peekFile(job.path)?.toString();
 	if (injection !== undefined) disk.fail(injection.name, injection);
-	const writer = createWriter({ fileSystem: disk, clock });
+	const port = makePort(disk);
+	const writer = createWriter({ fileSystem: port, clock });
 	let receipt: WriteReceipt | undefined;
 	let error: unknown;
 	const attempt = async (): Promise<void> => {
 		try {
-			receipt = await job.act(writer, disk, clock);
+			receipt = await job.act(writer, port, clock);
 		} catch (reason) {
 			error = reason;
 		}
@@ -133,7 +153,7 @@ async function run(job: Job, injection?: Injection): Promise<Outcome> {
 
 /** Every call that a save makes, as an injection for each code, once and for ever. */
 async function injectionsFor(job: Job): Promise<Injection[]> {
-	const { disk, writer, clock } = await run(job);
+	const { disk, writer, clock } = await run(job, honest);
 	await drive(writer.close(), { disk, clock });
 	const seen = new Map<CallName, number>();
 	return disk.calls.flatMap(({ name }) => {
@@ -188,24 +208,64 @@ async function checkNextSave(job: Job, { disk, clock, writer }: Outcome): Promis
 	for (const state of disk.crashStates()) expect(state.disk.peekFile(job.path)?.toString()).toBe('"next"\n');
 }
 
+/** Says where an answer was wrong or something stayed behind: undefined where nothing did. */
+async function findFault(job: Job, makePort: MakePort): Promise<string | undefined> {
+	for (const injection of await injectionsFor(job)) {
+		const { name, nth, code, times } = injection;
+		const outcome = await run(job, makePort, injection);
+		injections += 1;
+		try {
+			checkAnswer(job, outcome);
+			checkNoSyncRetried(outcome.disk.calls);
+			// A file whose every unlink fails stays, and the error says so.
+			if (name !== 'unlink') expect(temps(outcome.disk)).toEqual([]);
+			await checkNextSave(job, outcome);
+		} catch (error) {
+			const answer = outcome.error ?? JSON.stringify(outcome.receipt);
+			const message = error instanceof Error ? error.message : String(error);
+			return `${name} ${nth} ${code} x ${times}: ${message}\nanswer: ${answer}\nleft: ${outcome.disk.paths().join(' ')}`;
+		}
+	}
+	return undefined;
+}
+
+let injections = 0;
+
+afterAll(() => console.log(`${injections} injected errors`));
+
+function jobOf(name: string): Job {
+	const job = jobs[name];
+	if (job === undefined) throw new Error(`there is no job '${name}'`);
+	return job;
+}
+
 describe('where any one call fails, once or for ever', () => {
 	it.each(Object.keys(jobs))('%s tells the truth, leaves nothing behind, and the next one works', async (name) => {
-		const job = jobs[name];
-		if (job === undefined) throw new Error(`no such job: ${name}`);
-		for (const injection of await injectionsFor(job)) {
-			const { name: call, nth, code, times } = injection;
-			const outcome = await run(job, injection);
-			try {
-				checkAnswer(job, outcome);
-				checkNoSyncRetried(outcome.disk.calls);
-				// A file whose every unlink fails stays, and the error says so.
-				if (call !== 'unlink') expect(temps(outcome.disk)).toEqual([]);
-				await checkNextSave(job, outcome);
-			} catch (error) {
-				const seen = `answer: ${outcome.error ?? JSON.stringify(outcome.receipt)}`;
-				const message = error instanceof Error ? error.message : String(error);
-				throw new Error(`${call} ${nth} ${code} x ${times}: ${message}\n${seen}\n${outcome.disk.paths().join(' ')}`);
-			}
+		expect(await findFault(jobOf(name), honest)).toBeUndefined();
+	});
+
+	it.each(Object.keys(acts))('%s keeps its promises through every crash besides', async (name) => {
+		const once = NAMES.flatMap((call) => [1, 2].map((nth) => ({ call, nth, times: 1 })));
+		const always = NAMES.map((call) => ({ call, nth: 2, times: Number.POSITIVE_INFINITY }));
+		for (const { call, nth, times } of [...once, ...always]) {
+			const prepare = (disk: SimulatedDisk): void => disk.fail(call, { code: 'EIO', nth, times });
+			const scenario = asFaultyScenario(actOf(name), prepare, honest);
+			await exploreCrashes(scenario, ({ disk, history }) => history.check(disk), { statesMax: 32 });
 		}
 	});
+
+	it('finds a port that swallows errors of syncs, one that repeats them, and one that leaks handles', async () => {
+		const leaking: MakePort = (disk) => new LeakingPort(disk);
+		expect(await findFault(jobOf('a replacing save'), mutants['sync errors swallowed'])).toMatch(/^sync 1 EIO/);
+		expect(await findFault(jobOf('a replacing save'), mutants['failed sync retried on the same handle'])).toMatch(
+			/^sync/,
+		);
+		expect(await findFault(jobOf('a replacing save'), leaking)).toMatch(/to deeply equal \[\]/);
+	});
 });
+
+class LeakingPort extends PassingPort {
+	override wrapFile(file: OpenFile): OpenFile {
+		return { ...file, close: async () => {} };
+	}
+}

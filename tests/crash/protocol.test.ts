@@ -24,9 +24,16 @@ const SCENERY = /^\/(data|alias)(\/(x(\/y)?|real|elsewhere|link\.json))?$/;
 /** What a new process does: it saves each document once, by which it also sweeps. */
 const startAnew: Scenario = asScenario(async (program) => {
 	const value = 'after the crash';
-	await Promise.all(
-		program.history.paths.map((path) => track(program, path, textOf(value), () => program.writer.write(path, value))),
-	);
+	const save = (path: string): Promise<void> =>
+		track(program, path, textOf(value), () => program.writer.write(path, value));
+	await Promise.all(program.history.paths.map(save));
+});
+
+/** Or it removes each. */
+const removeAll: Scenario = asScenario(async (program) => {
+	const remove = (path: string): Promise<void> =>
+		track(program, path, undefined, () => program.writer.remove(path).then(() => undefined));
+	await Promise.all(program.history.paths.map(remove));
 });
 
 /** G1 to G3 as the crash left it, and, once a new process has been at work, G6. */
@@ -82,8 +89,48 @@ describe('keeps its promises, and leaves no litter, through a crash at any call 
 	});
 });
 
+it.each(Object.keys(acts))('removes for good what a crash left of %s', async (name) => {
+	const check: Check = async (stage) => {
+		await removeAll(stage);
+		expect(temps(stage.disk).filter((path) => path.endsWith('.ready'))).toEqual([]);
+		for (const { disk } of stage.disk.crashStates()) stage.history.check(disk);
+	};
+	await explore(name, check, {});
+});
+
 it.each(makingDirectories)('keeps what it saved in directories that a killed process made: %s', async (name) => {
 	await explore(name, checkSecondCrash, {});
+});
+
+describe('under the rules of Windows, where a directory cannot be synced', () => {
+	it.each(Object.keys(acts))(
+		'leaves a whole document and no litter through a crash at any call of %s',
+		async (name) => {
+			await explore(name, checkRecovery, { disk: { semantics: 'win32' } });
+		},
+	);
+
+	it('leaves the document, or a complete copy beside it, where another program holds it open', async () => {
+		const held: Scenario = asScenario(async (program) => {
+			program.disk.plantFile('/data/a.json', textOf('old'));
+			program.history.begin('/data/a.json', textOf('old'));
+			program.disk.openElsewhere('/data/a.json');
+			await track(program, '/data/a.json', textOf('new'), () => program.writer.write('/data/a.json', 'new'));
+		});
+		let missing = 0;
+		const check: Check = async (stage) => {
+			const copies = temps(stage.disk).filter((path) => /\.(ready|aside)$/.test(path));
+			if (stage.disk.peekFile('/data/a.json') === undefined) {
+				missing++;
+				const whole = copies.map((path) => stage.disk.peekFile(path)?.toString());
+				expect(whole).toContain(textOf('old'));
+				stage.history.begin('/data/a.json', undefined);
+			}
+			await checkRecovery(stage, 'power cut');
+		};
+		explored.push(await exploreCrashes(held, check, { disk: { semantics: 'win32' } }));
+		expect(missing).toBeGreaterThan(0);
+	});
 });
 
 it('keeps its promises through a crash of the recovery', async () => {

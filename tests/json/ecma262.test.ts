@@ -70,18 +70,16 @@ describe('top-level values', () => {
 
 	it('boxed primitives are unboxed through ToNumber and ToString, Booleans by their slot', () => {
 		gives(() => ({ value: [Object(42), Object('wrapped'), Object(true), Object(false)] }), '[42,"wrapped",true,false]');
-		gives(() => ({ value: { n: new Number(3.14), s: new String('s'), b: new Boolean(false) } }), '{"n":3.14,"s":"s","b":false}');
-		gives(() => ({ value: new Number(Number.NaN) }), 'null');
-		const hooked = (object: object) =>
-			Object.assign(object, { toString: () => 'from toString', valueOf: () => 2 });
-		gives(() => ({ value: [hooked(new Number(10)), hooked(new String('x'))] }), '[2,"from toString"]');
-		const stubborn = (object: object) =>
-			Object.assign(object, { toString: null, valueOf: () => 'from valueOf' });
-		gives(() => ({ value: stubborn(new String('x')) }), '"from valueOf"');
 		gives(
-			() => ({ value: Object.assign(new Boolean(true), { toString: abrupt, valueOf: abrupt }) }),
-			'true',
+			() => ({ value: { n: new Number(3.14), s: new String('s'), b: new Boolean(false) } }),
+			'{"n":3.14,"s":"s","b":false}',
 		);
+		gives(() => ({ value: new Number(Number.NaN) }), 'null');
+		const hooked = (object: object) => Object.assign(object, { toString: () => 'from toString', valueOf: () => 2 });
+		gives(() => ({ value: [hooked(new Number(10)), hooked(new String('x'))] }), '[2,"from toString"]');
+		const stubborn = (object: object) => Object.assign(object, { toString: null, valueOf: () => 'from valueOf' });
+		gives(() => ({ value: stubborn(new String('x')) }), '"from valueOf"');
+		gives(() => ({ value: Object.assign(new Boolean(true), { toString: abrupt, valueOf: abrupt }) }), 'true');
 		throws(() => ({ value: Object.assign(new Number(1), { valueOf: abrupt }) }), /abrupt/);
 		throws(() => ({ value: Object.assign(new String(''), { toString: abrupt }) }), /abrupt/);
 		gives(() => ({ value: Object(Symbol('s')) }), '{}');
@@ -111,7 +109,10 @@ describe('top-level values', () => {
 		});
 		try {
 			gives(() => ({ value: { a: [1n] } }), '{"a":["1n"]}');
-			gives(() => ({ value: 2n, replacer: (_key: string, value: unknown) => `${typeof value} ${value}` }), '"string 2n"');
+			gives(
+				() => ({ value: 2n, replacer: (_key: string, value: unknown) => `${typeof value} ${value}` }),
+				'"string 2n"',
+			);
 			expect(receivers.slice(0, 3)).toEqual(receivers.slice(3, 6));
 		} finally {
 			Reflect.deleteProperty(BigInt.prototype, 'toJSON');
@@ -123,7 +124,8 @@ describe('strings', () => {
 	it('escapes control characters, quotes and backslashes, and nothing else in ASCII', () => {
 		const all = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).join('');
 		gives(() => ({ value: all }), JSON.stringify(all));
-		for (const character of all) gives(() => ({ value: { [character]: character } }), JSON.stringify({ [character]: character }));
+		for (const character of all)
+			gives(() => ({ value: { [character]: character } }), JSON.stringify({ [character]: character }));
 		gives(() => ({ value: '\b\t\n\f\r"\\/\u007f\u0000\u001f' }), '"\\b\\t\\n\\f\\r\\"\\\\/\u007f\\u0000\\u001f"');
 	});
 
@@ -139,8 +141,14 @@ describe('strings', () => {
 
 describe('objects', () => {
 	it('writes own enumerable string keys, integers first and ascending', () => {
-		gives(() => ({ value: { p1: 'p1', p2: 'p2', 10: 1, 2: 2, [Symbol('s')]: 3, '-1': 4 } }), '{"2":2,"10":1,"p1":"p1","p2":"p2","-1":4}');
-		gives(() => ({ value: Object.create({ inherited: 1 }, { hidden: { value: 1 }, own: { value: 2, enumerable: true } }) }), '{"own":2}');
+		gives(
+			() => ({ value: { p1: 'p1', p2: 'p2', 10: 1, 2: 2, [Symbol('s')]: 3, '-1': 4 } }),
+			'{"2":2,"10":1,"p1":"p1","p2":"p2","-1":4}',
+		);
+		gives(
+			() => ({ value: Object.create({ inherited: 1 }, { hidden: { value: 1 }, own: { value: 2, enumerable: true } }) }),
+			'{"own":2}',
+		);
 	});
 
 	it('keeps the keys it found at entry and reads the values late', () => {
@@ -154,25 +162,49 @@ describe('objects', () => {
 				third: 3,
 			},
 		});
-		gives(make((object) => Reflect.deleteProperty(object, 'second')), '{"first":1,"third":3}');
-		gives(make((object) => void (object['added'] = 4)), '{"first":1,"second":2,"third":3}');
-		gives(make((object) => void (object['third'] = 'changed')), '{"first":1,"second":2,"third":"changed"}');
-		gives(make((object) => Object.defineProperty(object, 'third', { enumerable: false })), '{"first":1,"second":2,"third":3}');
+		gives(
+			make((object) => Reflect.deleteProperty(object, 'second')),
+			'{"first":1,"third":3}',
+		);
+		gives(
+			make((object) => void (object['added'] = 4)),
+			'{"first":1,"second":2,"third":3}',
+		);
+		gives(
+			make((object) => void (object['third'] = 'changed')),
+			'{"first":1,"second":2,"third":"changed"}',
+		);
+		gives(
+			make((object) => Object.defineProperty(object, 'third', { enumerable: false })),
+			'{"first":1,"second":2,"third":3}',
+		);
 	});
 
 	it('passes on what a getter throws', () => {
-		throws(() => ({ value: { get key() { return abrupt(); } } }), /Abrupt/);
+		throws(
+			() => ({
+				value: {
+					get key() {
+						return abrupt();
+					},
+				},
+			}),
+			/Abrupt/,
+		);
 	});
 
 	it('reads proxies through their traps', () => {
 		gives(() => ({ value: new Proxy({ a: 1, b: 2 }, { ownKeys: () => ['b', 'a'] }) }), '{"b":2,"a":1}');
 		gives(
 			() => ({
-				value: new Proxy({}, {
-					ownKeys: () => ['a', 'b', 'c'],
-					getOwnPropertyDescriptor: (_target, key) => ({ value: 1, configurable: true, enumerable: key !== 'b' }),
-					get: (_target, key) => (key === 'toJSON' ? undefined : 1),
-				}),
+				value: new Proxy(
+					{},
+					{
+						ownKeys: () => ['a', 'b', 'c'],
+						getOwnPropertyDescriptor: (_target, key) => ({ value: 1, configurable: true, enumerable: key !== 'b' }),
+						get: (_target, key) => (key === 'toJSON' ? undefined : 1),
+					},
+				),
 			}),
 			'{"a":1,"c":1}',
 		);
@@ -191,7 +223,10 @@ describe('objects', () => {
 		};
 		throws(() => ({ value: revoked({}) }), /TypeError.*revoked/);
 		throws(() => ({ value: [revoked([])] }), /TypeError.*revoked/);
-		const replaced = () => ({ value: {}, replacer: (_key: string, value: unknown) => (value === null ? value : revoked([])) });
+		const replaced = () => ({
+			value: {},
+			replacer: (_key: string, value: unknown) => (value === null ? value : revoked([])),
+		});
 		throws(replaced, /TypeError.*'IsArray'.*revoked/);
 	});
 });
@@ -205,7 +240,17 @@ describe('arrays', () => {
 
 	it('reads the length once, the elements late', () => {
 		const value = () => {
-			const array: unknown[] = [{ toJSON: () => { array.length = 1; array.push('new', 'newer', 'newest'); return 0; } }, 1, 2];
+			const array: unknown[] = [
+				{
+					toJSON: () => {
+						array.length = 1;
+						array.push('new', 'newer', 'newest');
+						return 0;
+					},
+				},
+				1,
+				2,
+			];
 			return { value: array };
 		};
 		gives(value, '[0,"new","newer"]');
@@ -214,13 +259,37 @@ describe('arrays', () => {
 	it('sees arrays through proxies', () => {
 		gives(() => ({ value: new Proxy([1, [2]], {}) }), '[1,[2]]');
 		gives(() => ({ value: new Proxy(new Proxy([], {}), {}) }), '[]');
-		const lengths: Array<[unknown, string]> = [[2, '[0,0]'], ['1', '[0]'], [-3, '[]'], [Number.NaN, '[]'], [1.9, '[0]'], [null, '[]'], [{ valueOf: () => 1 }, '[0]']];
+		const lengths: Array<[unknown, string]> = [
+			[2, '[0,0]'],
+			['1', '[0]'],
+			[-3, '[]'],
+			[Number.NaN, '[]'],
+			[1.9, '[0]'],
+			[null, '[]'],
+			[{ valueOf: () => 1 }, '[0]'],
+		];
 		for (const [length, text] of lengths) {
-			gives(() => ({ value: new Proxy([], { get: (_target, key) => (key === 'length' ? length : key === 'toJSON' ? undefined : 0) }) }), text);
+			gives(
+				() => ({
+					value: new Proxy([], {
+						get: (_target, key) => (key === 'length' ? length : key === 'toJSON' ? undefined : 0),
+					}),
+				}),
+				text,
+			);
 		}
-		throws(() => ({ value: new Proxy([], { get: (_target, key) => (key === 'length' ? abrupt() : undefined) }) }), /Abrupt/);
-		throws(() => ({ value: new Proxy([], { get: (_target, key) => (key === 'length' ? Symbol() : undefined) }) }), /TypeError/);
-		throws(() => ({ value: new Proxy([0], { get: (target, key) => (key === '0' ? abrupt() : Reflect.get(target, key)) }) }), /Abrupt/);
+		throws(
+			() => ({ value: new Proxy([], { get: (_target, key) => (key === 'length' ? abrupt() : undefined) }) }),
+			/Abrupt/,
+		);
+		throws(
+			() => ({ value: new Proxy([], { get: (_target, key) => (key === 'length' ? Symbol() : undefined) }) }),
+			/TypeError/,
+		);
+		throws(
+			() => ({ value: new Proxy([0], { get: (target, key) => (key === '0' ? abrupt() : Reflect.get(target, key)) }) }),
+			/Abrupt/,
+		);
 	});
 });
 
@@ -248,13 +317,25 @@ describe('toJSON', () => {
 		gives(() => ({ value: [{ toJSON: () => undefined }] }), '[null]');
 		gives(() => ({ value: { key: { toJSON: () => () => 1 } } }), '{}');
 		gives(() => ({ value: { toJSON: () => [false, null] } }), '[false,null]');
-		gives(() => ({ value: { a: { toJSON: () => Object('boxed') }, b: { toJSON: () => Object(1) } } }), '{"a":"boxed","b":1}');
+		gives(
+			() => ({ value: { a: { toJSON: () => Object('boxed') }, b: { toJSON: () => Object(1) } } }),
+			'{"a":"boxed","b":1}',
+		);
 	});
 
 	it('is asked of functions and inherited, and may throw', () => {
 		gives(() => ({ value: Object.assign(() => 1, { toJSON: () => 'function' }) }), '"function"');
 		gives(() => ({ value: [Object.assign(() => 1, { toJSON: () => 'function' })] }), '["function"]');
-		throws(() => ({ value: { get toJSON() { return abrupt(); } } }), /Abrupt/);
+		throws(
+			() => ({
+				value: {
+					get toJSON() {
+						return abrupt();
+					},
+				},
+			}),
+			/Abrupt/,
+		);
 		throws(() => ({ value: { toJSON: abrupt } }), /Abrupt/);
 	});
 
@@ -306,23 +387,49 @@ describe('replacer functions', () => {
 		const holders: Array<Record<string, unknown>> = [];
 		Object.defineProperty(Object.prototype, '', { configurable: true, set: abrupt });
 		try {
-			gives(() => ({ value: 1, replacer(this: Record<string, unknown>) { holders.push(this); return 2; } }), '2');
+			gives(
+				() => ({
+					value: 1,
+					replacer(this: Record<string, unknown>) {
+						holders.push(this);
+						return 2;
+					},
+				}),
+				'2',
+			);
 		} finally {
 			Reflect.deleteProperty(Object.prototype, '');
 		}
 		for (const holder of holders) {
 			expect(Object.getPrototypeOf(holder)).toBe(Object.prototype);
-			expect(Object.getOwnPropertyDescriptors(holder)).toEqual({ '': { value: 1, writable: true, enumerable: true, configurable: true } });
+			expect(Object.getOwnPropertyDescriptors(holder)).toEqual({
+				'': { value: 1, writable: true, enumerable: true, configurable: true },
+			});
 		}
 	});
 
 	it('decide about everything', () => {
 		gives(() => ({ value: { a: 1 }, replacer: () => undefined }), undefined);
 		gives(() => ({ value: undefined, replacer: () => 'now there' }), '"now there"');
-		gives(() => ({ value: [1, 2], replacer: (key: string, value: unknown) => (key === '0' ? undefined : value) }), '[null,2]');
-		gives(() => ({ value: { a: 1, b: 2 }, replacer: (key: string, value: unknown) => (key === 'a' ? undefined : value) }), '{"b":2}');
-		gives(() => ({ value: { a: { b: 1 } }, replacer: (key: string, value: unknown) => (key === 'a' ? { c: 2 } : value) }), '{"a":{"c":2}}');
-		gives(() => ({ value: [() => 1, Symbol('s')], replacer: (key: string, value: unknown) => (key === '' ? value : typeof value) }), '["function","symbol"]');
+		gives(
+			() => ({ value: [1, 2], replacer: (key: string, value: unknown) => (key === '0' ? undefined : value) }),
+			'[null,2]',
+		);
+		gives(
+			() => ({ value: { a: 1, b: 2 }, replacer: (key: string, value: unknown) => (key === 'a' ? undefined : value) }),
+			'{"b":2}',
+		);
+		gives(
+			() => ({ value: { a: { b: 1 } }, replacer: (key: string, value: unknown) => (key === 'a' ? { c: 2 } : value) }),
+			'{"a":{"c":2}}',
+		);
+		gives(
+			() => ({
+				value: [() => 1, Symbol('s')],
+				replacer: (key: string, value: unknown) => (key === '' ? value : typeof value),
+			}),
+			'["function","symbol"]',
+		);
 		gives(() => ({ value: 1, replacer: () => Object(2) }), '2');
 		gives(() => ({ value: 1, replacer: () => Object('two') }), '"two"');
 		gives(() => ({ value: 1, replacer: () => Symbol() }), undefined);
@@ -331,9 +438,22 @@ describe('replacer functions', () => {
 	});
 
 	it('run after toJSON, are asked for deleted properties, and are not asked for added ones', () => {
-		gives(() => ({ value: { a: { toJSON: () => 'json' } }, replacer: (_key: string, value: unknown) => (value === 'json' ? 'seen' : value) }), '{"a":"seen"}');
+		gives(
+			() => ({
+				value: { a: { toJSON: () => 'json' } },
+				replacer: (_key: string, value: unknown) => (value === 'json' ? 'seen' : value),
+			}),
+			'{"a":"seen"}',
+		);
 		const value = () => ({
-			value: { get a() { Reflect.deleteProperty(this, 'b'); Reflect.set(this, 'c', 1); return 1; }, b: 2 },
+			value: {
+				get a() {
+					Reflect.deleteProperty(this, 'b');
+					Reflect.set(this, 'c', 1);
+					return 1;
+				},
+				b: 2,
+			},
 			replacer: (key: string, item: unknown) => (key === 'b' ? String(item) : item),
 		});
 		gives(value, '{"a":1,"b":"undefined"}');
@@ -361,7 +481,10 @@ describe('replacer arrays', () => {
 		gives(() => ({ value, replacer: ['a', 'a', new String('a')] }), '{"a":"a"}');
 		gives(() => ({ value, replacer: [1, Object(1), '1'] }), '{"1":1}');
 		gives(() => ({ value: { '-0': 1, 0: 2, '-1': 3 }, replacer: [-0, -1] }), '{"0":2,"-1":3}');
-		gives(() => ({ value: { NaN: 1, Infinity: 2, '0.1': 3 }, replacer: [Number.NaN, Number.POSITIVE_INFINITY, 0.1] }), '{"NaN":1,"Infinity":2,"0.1":3}');
+		gives(
+			() => ({ value: { NaN: 1, Infinity: 2, '0.1': 3 }, replacer: [Number.NaN, Number.POSITIVE_INFINITY, 0.1] }),
+			'{"NaN":1,"Infinity":2,"0.1":3}',
+		);
 	});
 
 	it('ignore what is neither a string nor a number', () => {
@@ -373,12 +496,21 @@ describe('replacer arrays', () => {
 
 	it('use toString of boxed strings and numbers', () => {
 		const hooked = (object: object) => Object.assign(object, { toString: () => 'toString', valueOf: abrupt });
-		gives(() => ({ value: { toString: 1, 10: 2 }, replacer: [hooked(new Number(10)), hooked(new String('x'))] }), '{"toString":1}');
+		gives(
+			() => ({ value: { toString: 1, 10: 2 }, replacer: [hooked(new Number(10)), hooked(new String('x'))] }),
+			'{"toString":1}',
+		);
 		throws(() => ({ value: {}, replacer: [Object.assign(new String('x'), { toString: abrupt })] }), /Abrupt/);
 	});
 
 	it('find inherited and hidden properties, and write absent ones not at all', () => {
-		gives(() => ({ value: Object.create({ inherited: 1 }, { hidden: { value: 2 } }), replacer: ['hidden', 'inherited', 'missing'] }), '{"hidden":2,"inherited":1}');
+		gives(
+			() => ({
+				value: Object.create({ inherited: 1 }, { hidden: { value: 2 } }),
+				replacer: ['hidden', 'inherited', 'missing'],
+			}),
+			'{"hidden":2,"inherited":1}',
+		);
 	});
 
 	it('leave arrays alone', () => {
@@ -388,7 +520,13 @@ describe('replacer arrays', () => {
 	it('are read through proxies, once, before anything else', () => {
 		const log: string[] = [];
 		const make = () => ({
-			value: { a: 1, get b() { log.push('value'); return 2; } },
+			value: {
+				a: 1,
+				get b() {
+					log.push('value');
+					return 2;
+				},
+			},
 			replacer: new Proxy(['b', 'a'], {
 				get(target, key, receiver) {
 					log.push(String(key));
@@ -410,14 +548,60 @@ describe('replacer arrays', () => {
 });
 
 describe('other replacers', () => {
-	it.each([null, undefined, '', 'a', 0, 1, true, {}, { length: 1, 0: 'b' }, Symbol('a'), Object('a'), Object(1)])('%o is ignored', (replacer) => {
-		gives(() => ({ value: { a: 1, b: 2 }, replacer }), '{"a":1,"b":2}');
-	});
+	it.each([null, undefined, '', 'a', 0, 1, true, {}, { length: 1, 0: 'b' }, Symbol('a'), Object('a'), Object(1)])(
+		'%o is ignored',
+		(replacer) => {
+			gives(() => ({ value: { a: 1, b: 2 }, replacer }), '{"a":1,"b":2}');
+		},
+	);
 });
 
 describe('space', () => {
-	const value = { a1: { b1: [1, 2, 3, 4], b2: { c1: 1, c2: 2 } }, a2: 'a2', a3: [], a4: {}, a5: [{}, [[]], { x: undefined }] };
-	const spaces = [0, 1, 2, 10, 11, 99, -5, 5.99999, 0.9, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, '', ' ', '\t', 'ab', '0123456789', '0123456789xyz', '\ud83d\ude00', '\ud83d', '\n', '"', 'é'.repeat(12), null, undefined, true, false, {}, [], Symbol('x'), () => 2, 1n, Object(3), Object('ab'), Object(true), Object('0123456789xyz')];
+	const value = {
+		a1: { b1: [1, 2, 3, 4], b2: { c1: 1, c2: 2 } },
+		a2: 'a2',
+		a3: [],
+		a4: {},
+		a5: [{}, [[]], { x: undefined }],
+	};
+	const spaces = [
+		0,
+		1,
+		2,
+		10,
+		11,
+		99,
+		-5,
+		5.99999,
+		0.9,
+		Number.NaN,
+		Number.POSITIVE_INFINITY,
+		Number.NEGATIVE_INFINITY,
+		'',
+		' ',
+		'\t',
+		'ab',
+		'0123456789',
+		'0123456789xyz',
+		'\ud83d\ude00',
+		'\ud83d',
+		'\n',
+		'"',
+		'é'.repeat(12),
+		null,
+		undefined,
+		true,
+		false,
+		{},
+		[],
+		Symbol('x'),
+		() => 2,
+		1n,
+		Object(3),
+		Object('ab'),
+		Object(true),
+		Object('0123456789xyz'),
+	];
 	it.each(spaces)('%o is taken as JSON.stringify takes it', (space) => {
 		const text = Buffer.from(JSON.stringify(value, null, space as never)).toString();
 		gives(() => ({ value, space }), text);
@@ -425,16 +609,34 @@ describe('space', () => {
 
 	it('is read through valueOf and toString of boxed ones, after the replacer', () => {
 		const log: string[] = [];
-		const box = (object: object, result: unknown) => Object.assign(object, {
-			toString: () => { log.push('toString'); return result; },
-			valueOf: () => { log.push('valueOf'); return result; },
-		});
+		const box = (object: object, result: unknown) =>
+			Object.assign(object, {
+				toString: () => {
+					log.push('toString');
+					return result;
+				},
+				valueOf: () => {
+					log.push('valueOf');
+					return result;
+				},
+			});
 		gives(() => ({ value: [1], space: box(new Number(1), 3) }), '[\n   1\n]');
 		gives(() => ({ value: [1], space: box(new String(''), '--') }), '[\n--1\n]');
 		expect(log).toEqual(['valueOf', 'valueOf', 'toString', 'toString']);
 		throws(() => ({ value: [1], space: Object.assign(new Number(1), { valueOf: abrupt }) }), /Abrupt/);
 		throws(() => ({ value: [1], space: Object.assign(new String(1), { toString: abrupt }) }), /Abrupt/);
-		throws(() => ({ value: [1], replacer: new Proxy([], { get: abrupt }), space: Object.assign(new Number(1), { valueOf: () => { throw new RangeError('too late'); } }) }), /Abrupt/);
+		throws(
+			() => ({
+				value: [1],
+				replacer: new Proxy([], { get: abrupt }),
+				space: Object.assign(new Number(1), {
+					valueOf: () => {
+						throw new RangeError('too late');
+					},
+				}),
+			}),
+			/Abrupt/,
+		);
 	});
 });
 
@@ -447,7 +649,13 @@ describe('circles', () => {
 		throws(() => ({ value: direct }), /circular/);
 		throws(() => ({ value: { a: [direct] } }), /circular/);
 		const far: Record<string, unknown> = {};
-		far['p1'] = { p2: { get p3() { return far; } } };
+		far['p1'] = {
+			p2: {
+				get p3() {
+					return far;
+				},
+			},
+		};
 		throws(() => ({ value: far }), /circular/);
 		const array: unknown[] = [];
 		array.push([array]);

@@ -1,0 +1,73 @@
+/**
+ * The directories that lead to a document. A document is durable only when the name of each directory on its way has been
+ * synced into its parent (fsync(2): syncing a file does not sync the directory entry that leads to it). Nobody can tell
+ * whether that was done for a directory that is found standing: the process that made it may have been killed first. So
+ * the parents are synced once, at the first durable commit below them.
+ */
+import path from 'node:path';
+import { codeOf } from '../errors.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import { sharedPart } from '../shared-state.ts';
+
+/** `created`: by this process, and its name is not synced yet. `durable`: its name has been synced. */
+type Standing = 'created' | 'durable';
+
+/** Durable directories remembered; one that is forgotten costs another sync of its parent. */
+const MAX_REMEMBERED = 10_000;
+
+function directories(fileSystem: FileSystem): Map<string, Standing> {
+	return sharedPart(fileSystem.scope, 'parent-directories', () => new Map<string, Standing>());
+}
+
+/** mkdir -p that remembers what is missing before it makes it, so that no concurrent write overlooks it. */
+export async function createDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+	const known = directories(fileSystem);
+	for (let missing = directory; (await fileSystem.lstat(missing)) === undefined; missing = path.dirname(missing)) {
+		known.set(missing, 'created');
+	}
+	await fileSystem.ensureDirectory(directory);
+}
+
+/**
+ * Makes the names of all directories on the way durable, outermost first: a directory counts as durable only after all
+ * above it do. A parent that may not be opened is passed over, unless this process made the directory in it.
+ * @returns the number of syncs.
+ */
+export async function syncParentDirectories(fileSystem: FileSystem, directory: string): Promise<number> {
+	const known = directories(fileSystem);
+	const chain: string[] = [];
+	for (let child = directory; known.get(child) !== 'durable'; child = path.dirname(child)) {
+		if (path.dirname(child) === child) break;
+		chain.unshift(child);
+	}
+	let syncs = 0;
+	for (const child of chain) {
+		try {
+			await syncOnce(fileSystem, path.dirname(child));
+			syncs += 1;
+		} catch (error) {
+			const forbidden = ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');
+			if (!forbidden || known.get(child) === 'created') throw error;
+		}
+		known.delete(child);
+		known.set(child, 'durable');
+	}
+	if (known.size > MAX_REMEMBERED) forgetOldest(known);
+	return syncs;
+}
+
+async function syncOnce(fileSystem: FileSystem, directory: string): Promise<void> {
+	const opened = await fileSystem.openDirectory(directory);
+	try {
+		await opened.sync();
+	} finally {
+		await opened.close();
+	}
+}
+
+function forgetOldest(known: Map<string, Standing>): void {
+	for (const [directory, standing] of known) {
+		if (known.size <= MAX_REMEMBERED) return;
+		if (standing === 'durable') known.delete(directory);
+	}
+}

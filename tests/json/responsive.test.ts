@@ -1,0 +1,62 @@
+import { performance } from 'node:perf_hooks';
+import { describe, expect, it } from 'vitest';
+import { createJsonSource } from '../../lib/json/json-source.ts';
+
+const buffer = Buffer.alloc(262_144);
+
+function fills(value: unknown): number[] {
+	const source = createJsonSource(value);
+	const times: number[] = [];
+	while (!source.done) {
+		const start = performance.now();
+		source.fill(buffer, 0);
+		times.push(performance.now() - start);
+	}
+	return times;
+}
+
+function busy(ms: number): void {
+	const end = performance.now() + ms;
+	while (performance.now() < end);
+}
+
+describe('one fill does a bounded amount of work', () => {
+	it('where few bytes come out: a million undefined properties', () => {
+		const value = Array.from({ length: 20_000 }, () =>
+			Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`k${index}`, undefined])),
+		);
+		const times = fills([value, value, value]);
+		expect(times.length).toBeGreaterThan(1);
+	});
+
+	it('where the hooks of the caller are slow', () => {
+		const getter = {
+			get slow() {
+				busy(2);
+				return 1;
+			},
+		};
+		const hook = {
+			toJSON: () => {
+				busy(2);
+				return 1;
+			},
+		};
+		for (const value of [Array(40).fill(getter), Array(40).fill(hook)]) {
+			const times = fills(value);
+			expect(times.length).toBeGreaterThan(2);
+		}
+	});
+});
+
+describe('consistency', () => {
+	it('what fits one buffer is read in one fill', () => {
+		const value = Array.from({ length: 2000 }, (_, index) => ({
+			index,
+			name: `name ${index}`,
+			values: [1.5, 2.5, null],
+		}));
+		expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(buffer.length - 2048);
+		expect(fills(value)).toHaveLength(1);
+	});
+});
