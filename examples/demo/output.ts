@@ -65,7 +65,7 @@ export class Progress {
 		const filled = Math.round(Math.min(done, 1) * BAR_WIDTH);
 		const bar = '#'.repeat(filled) + '.'.repeat(BAR_WIDTH - filled);
 		const line = `${this.#label} [${bar}] ${(done * 100).toFixed(0).padStart(3)} %  ${detail}`;
-		process.stderr.write(`\r\x1b[2K${line.slice(0, process.stderr.columns - 1)}`);
+		process.stderr.write(`\r\x1b[2K${line.slice(0, (process.stderr.columns || 80) - 1)}`);
 	}
 
 	#print(done: number, detail: string): void {

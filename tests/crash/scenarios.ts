@@ -224,9 +224,6 @@ async function twoWriters(program: Program): Promise<void> {
 	await second.close();
 }
 
-/** Those that make directories. */
-export const makingDirectories: readonly string[] = ['parents created on the way', 'a link that leads nowhere yet'];
-
 /** What the library is asked to do, by what it is about. */
 export const acts: Record<string, Act> = {
 	'a first save': firstSave,

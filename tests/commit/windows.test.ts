@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { createWriter, type JsonWriter } from '../../lib/index.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+
+/** A disk with the rules of Windows, and a document that another process can hold open. */
+function windows(): { disk: SimulatedDisk; clock: ManualClock; writer: JsonWriter } {
+	const disk = new SimulatedDisk({ semantics: 'win32' });
+	disk.plantDirectory('/data');
+	disk.plantFile('/data/a.json', '"old"');
+	const clock = new ManualClock();
+	return { disk, clock, writer: createWriter({ fileSystem: disk, clock, recovery: 'off' }) };
+}
+
+/** Lets the write go on, moving the clock on whenever it waits. @returns the milliseconds that passed. */
+async function runClock(clock: ManualClock, write: Promise<unknown>, each: (elapsedMs: number) => void): Promise<number> {
+	let over = false;
+	const end = (): void => {
+		over = true;
+	};
+	write.then(end, end);
+	const startMs = clock.monotonicMs();
+	for (let turns = 0; !over && turns < 10_000; turns++) {
+		await new Promise(setImmediate);
+		if (clock.nextTimerMs !== undefined) clock.advance(1);
+		each(clock.monotonicMs() - startMs);
+	}
+	return clock.monotonicMs() - startMs;
+}
+
+const temps = (disk: SimulatedDisk): string[] => disk.paths().filter((path) => path.includes('.dj1'));
+
+describe('under the rules of Windows', () => {
+	it('reports that directories cannot be synced, and never more durability than was had', async () => {
+		const { disk, writer } = windows();
+		const receipt = await writer.write('/data/a.json', 'new');
+		expect(receipt).toMatchObject({ durability: 'file', directorySynced: false });
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"new"\n');
+		expect(temps(disk)).toEqual([]);
+	});
+
+	it('repeats the rename while another process has the document open, and succeeds when it lets go', async () => {
+		const { disk, clock, writer } = windows();
+		const release = disk.openElsewhere('/data/a.json');
+		const write = writer.write('/data/a.json', 'new');
+		const elapsedMs = await runClock(clock, write, (ms) => ms > 300 && release());
+		expect(elapsedMs).toBeGreaterThan(250);
+		expect(elapsedMs).toBeLessThan(600);
+		await write;
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"new"\n');
+		expect(temps(disk)).toEqual([]);
+	});
+
+	it('moves a document that is held on aside, after two seconds', async () => {
+		const { disk, clock, writer } = windows();
+		disk.openElsewhere('/data/a.json');
+		const write = writer.write('/data/a.json', 'new');
+		const elapsedMs = await runClock(clock, write, () => undefined);
+		expect(elapsedMs).toBeGreaterThanOrEqual(2000);
+		expect(elapsedMs).toBeLessThan(3000);
+		await write;
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"new"\n');
+		expect(temps(disk)).toEqual([]);
+	});
+
+	it('puts the document back, and rejects, where the new one cannot take its place after all', async () => {
+		const { disk, clock, writer } = windows();
+		const release = disk.openElsewhere('/data/a.json');
+		const inner = disk.rename.bind(disk);
+		let isAside = false;
+		disk.rename = async (from, to) => {
+			if (isAside && from.endsWith('.ready')) throw Object.assign(new Error('EIO: injected'), { code: 'EIO' });
+			await inner(from, to);
+			if (to.endsWith('.aside')) isAside = true;
+		};
+		const write = writer.write('/data/a.json', 'new');
+		await runClock(clock, write, () => undefined);
+		await expect(write).rejects.toMatchObject({
+			code: 'ERR_WRITE_FAILED',
+			step: 'rename',
+			outcome: 'not_applied',
+			cause: { code: 'EIO' },
+		});
+		release();
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"old"');
+		expect(temps(disk)).toEqual([]);
+		expect(disk.openHandles()).toEqual([]);
+	});
+
+	it('stops the repetition when the write is aborted', async () => {
+		const { disk, clock, writer } = windows();
+		disk.openElsewhere('/data/a.json');
+		const controller = new AbortController();
+		const write = writer.write('/data/a.json', 'new', { signal: controller.signal });
+		const reason = new Error('stop');
+		const elapsedMs = await runClock(clock, write, (ms) => ms > 100 && controller.abort(reason));
+		await expect(write).rejects.toBe(reason);
+		expect(elapsedMs).toBeLessThan(300);
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"old"');
+		expect(temps(disk)).toEqual([]);
+	});
+});
+
+describe('under the rules of POSIX', () => {
+	it('reports a rename that is refused at once, with a hint where the document is a mount point', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.plantFile('/data/a.json', '"old"');
+		const clock = new ManualClock();
+		const writer = createWriter({ fileSystem: disk, clock, recovery: 'off' });
+		disk.fail('rename', { code: 'EBUSY' });
+		await expect(writer.write('/data/a.json', 'new')).rejects.toMatchObject({
+			code: 'ERR_WRITE_FAILED',
+			outcome: 'not_applied',
+			message: expect.stringContaining('mount its directory instead'),
+		});
+		expect(clock.monotonicMs()).toBe(new ManualClock().monotonicMs());
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"old"');
+	});
+
+	it('believes the inode, not the error, where a rename worked though it reported a failure', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.plantFile('/data/a.json', '"old"');
+		const inner = disk.rename.bind(disk);
+		disk.rename = async (from, to) => {
+			await inner(from, to);
+			throw Object.assign(new Error('EIO: the reply was lost'), { code: 'EIO' });
+		};
+		const writer = createWriter({ fileSystem: disk, clock: new ManualClock(), recovery: 'off' });
+		expect(await writer.write('/data/a.json', 'new')).toMatchObject({ durability: 'full' });
+		expect(disk.openHandles()).toEqual([]);
+	});
+});
