@@ -61,6 +61,8 @@ export class PendingDocument {
 	#fileSyncs = 0;
 	/** The commits that share directory syncs with this one; undefined where none is wanted. */
 	#directory: DirectoryCommits | undefined;
+	/** True once the temporary file may stand under its `ready` name. */
+	#markedReady = false;
 	/** True while directory syncs may wait for this commit's rename. */
 	#approaching = false;
 
@@ -104,7 +106,11 @@ export class PendingDocument {
 
 	/** Looks at the target again: a document may have come or changed since the target was resolved. */
 	async refresh(): Promise<void> {
-		this.#existing = await this.#attempt('resolve', () => this.#ports.fileSystem.lstat(this.#targetPath));
+		this.#existing = await this.#attempt('resolve', async () => {
+			const existing = await this.#ports.fileSystem.lstat(this.#targetPath);
+			if (existing === undefined || existing.kind === 'file') return existing;
+			throw new Error(`a ${existing.kind} has taken the document's place`);
+		});
 	}
 
 	/** Sets mode and owner, checks the size, and syncs: the content is then complete on the medium. */
@@ -137,6 +143,7 @@ export class PendingDocument {
 		const movesAside = fileSystem.semantics === 'win32';
 		// `ready` says 'complete': only a synced file may be called that.
 		if ((this.#existing === undefined || movesAside) && this.#options.durability !== 'none') {
+			this.#markedReady = true;
 			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready')));
 			this.#phase = 'ready';
 		}
@@ -176,7 +183,8 @@ export class PendingDocument {
 		if (this.#phase === 'closed' || this.#phase === 'renamed') return;
 		try {
 			// Before the handle is closed: once its lock is gone, a recovery could take a `ready` file for an orphan.
-			await removeIfPresent(this.#ports.fileSystem, this.#tempPath);
+			await removeIfPresent(this.#ports.fileSystem, this.#temp.pathOf('part'));
+			if (this.#markedReady) await removeIfPresent(this.#ports.fileSystem, this.#temp.pathOf('ready'));
 		} finally {
 			this.#departed();
 			await this.#end();
@@ -240,7 +248,6 @@ export class PendingDocument {
 	/** Discards the document. @returns the error to throw. */
 	async #fail(step: Step, error: unknown): Promise<Error> {
 		const tempPath = this.#tempPath;
-		const wasReady = this.#phase === 'ready';
 		// A rename that failed has left the temp where it was; where it has not, nobody knows what it did.
 		const lost = step === 'rename' && !(error instanceof OwnFailure) && !(await this.#isAt(tempPath));
 		let litter = '';
@@ -250,7 +257,7 @@ export class PendingDocument {
 			litter = `; the temporary file ${tempPath} could not be removed: ${messageOf(cleanupError)}`;
 		}
 		if (error instanceof OwnFailure) return error;
-		return this.#error(step, error, lost || (wasReady && litter !== '') ? 'unknown' : 'not_applied', litter);
+		return this.#error(step, error, lost || (this.#markedReady && litter !== '') ? 'unknown' : 'not_applied', litter);
 	}
 
 	#error(step: Step, cause: unknown, outcome: Outcome, litter = ''): DurableJsonError {

@@ -28,7 +28,8 @@ export class Batch {
 	#durability: Durability = 'none';
 	/** Set while the newest is being written. */
 	#inFlight: AbortController | undefined;
-	#sealed = false;
+	/** True once no newer call may join. */
+	#closed = false;
 	#renamed = false;
 
 	constructor(path: string, first: Submission) {
@@ -49,7 +50,7 @@ export class Batch {
 
 	/** May a newer call join? Nothing merges into a removal: what comes after it is a new document. */
 	get open(): boolean {
-		return !this.#sealed && !this.removes;
+		return !this.#closed && !this.removes;
 	}
 
 	add(submission: Submission): void {
@@ -69,7 +70,7 @@ export class Batch {
 
 	/** Closes the batch to newer calls. @returns undefined where no call is left. */
 	seal(): Sealed | undefined {
-		this.#sealed = true;
+		this.#closed = true;
 		const newest = this.#newest;
 		if (newest === undefined) return undefined;
 		this.#inFlight = new AbortController();
@@ -136,6 +137,7 @@ export class Batch {
 	}
 
 	#clear(): void {
+		this.#closed = true;
 		this.#carried.clear();
 		this.#newest?.drop();
 		this.#before?.drop();

@@ -1,7 +1,7 @@
 /** Errors of the disk at every single call of a save: what the caller is told is true, and nothing is left behind. */
 import { basename } from 'node:path/posix';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseTempName } from '../../lib/commit/temp-name.ts';
+import { formatOrder, formatTempName, parseTempName } from '../../lib/commit/temp-name.ts';
 import {
 	createWriter,
 	DurableJsonError,
@@ -252,6 +252,25 @@ describe('where any one call fails, once or for ever', () => {
 			const scenario = asFaultyScenario(actOf(name), prepare, honest);
 			await exploreCrashes(scenario, ({ disk, history }) => history.check(disk), { statesMax: 32 });
 		}
+	});
+
+	it('a removal resolves only when nothing is left that recovery could bring back', async () => {
+		const leftover = `/data/${formatTempName('a.json', formatOrder(0, 1), '0'.repeat(16), 'ready')}`;
+		const base = jobOf('a removal');
+		const job: Job = {
+			...base,
+			plant: (disk) => {
+				base.plant(disk);
+				disk.plantFile(leftover, '"complete, but never renamed"\n');
+			},
+		};
+		const wronglyResolved: string[] = [];
+		for (const injection of await injectionsFor(job)) {
+			const { disk, error } = await run(job, honest, injection);
+			const { name, nth, code, times } = injection;
+			if (error === undefined && temps(disk).length > 0) wronglyResolved.push(`${name} ${nth} ${code} x ${times}`);
+		}
+		expect(wronglyResolved).toEqual([]);
 	});
 
 	it('finds a port that swallows errors of syncs, one that repeats them, and one that leaks handles', async () => {

@@ -213,6 +213,28 @@ describe('merging', () => {
 	});
 });
 
+describe('a path whose writes have failed or were aborted', () => {
+	it('takes a write that is submitted at the very moment of the failure', async () => {
+		const settled = await writer.write(directory.path, 1).catch(() => writer.write(directory.path, 2).catch((error) => error));
+		expect(settled).toMatchObject({ code: 'ERR_WRITE_FAILED' });
+		const controller = new AbortController();
+		const file = directory.file('a.json');
+		const aborted = expect(writer.write(file, 1, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+		controller.abort();
+		for (let turns = 0; turns < 50; turns++) {
+			await expect(writer.write(file, turns)).resolves.toMatchObject({ bytes: expect.any(Number) });
+			const again = new AbortController();
+			const next = Promise.allSettled([writer.write(file, -1, { signal: again.signal })]);
+			for (let i = 0; i < turns; i++) await null;
+			again.abort();
+			await writer.write(file, 'after');
+			await next;
+		}
+		await aborted;
+		expect(await directory.json('a.json')).toBe('after');
+	});
+});
+
 describe('aborting', () => {
 	it('rejects with the reason, unchanged, and leaves the rest of the queue alone', async () => {
 		const file = directory.file('a.json');
