@@ -1,6 +1,6 @@
 /** What is done to a document that stands already: making it durable, and removing it. */
 import path from 'node:path';
-import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
@@ -10,8 +10,9 @@ import { belongsTo } from './temp-name.ts';
 /** Removes the document and its temporary files, and makes that durable. A document that is missing is fine. */
 export async function removeDocument(ports: CommitPorts, target: Target): Promise<DirectorySynced> {
 	// First, and durably, what recovery would promote to a document that is missing.
-	const removed = await removeDeadTemps(ports, target.directory, (temp) => belongsTo(temp, target.name));
-	const first = removed > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
+	const { count, failures } = await removeDeadTemps(ports, target.directory, (temp) => belongsTo(temp, target.name));
+	for (const { error } of failures) throw failure(target, 'remove', error, 'not_applied');
+	const first = count > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
 	try {
 		await removeIfPresent(ports.fileSystem, path.join(target.directory, target.name));
 	} catch (error) {
@@ -49,6 +50,8 @@ async function syncDirectory(
 	try {
 		return await directory.syncWithParents();
 	} catch (error) {
+		// Nothing can stand in a directory that is missing.
+		if (codeOf(error) === 'ENOENT') return { directorySynced: false, directorySyncs: 0 };
 		throw failure(target, 'sync-directory', error, outcome);
 	} finally {
 		await directory.leave();

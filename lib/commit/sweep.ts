@@ -36,53 +36,61 @@ export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
  * `durable-json:recover` and left.
  */
 export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {
-	await removeDeadTemps(ports, directory, (temp, present) => {
+	const { failures } = await removeDeadTemps(ports, directory, (temp, present) => {
 		return temp.state === 'part' || ('name' in temp.document && present.has(temp.document.name));
 	});
+	for (const { path: file, error } of failures) recoverChannel.publish({ path: file, action: 'remove', error });
 }
 
-/**
- * Removes the dead temporary files in a directory that `wanted` picks, knowing the names there. Never rejects.
- * @returns how many were removed.
- */
+export interface Removed {
+	readonly count: number;
+	/** What could not be looked at or removed, and why. */
+	readonly failures: readonly { readonly path: string; readonly error: unknown }[];
+}
+
+/** Removes the dead temporary files in a directory that `wanted` picks, knowing the names there. Never rejects. */
 export async function removeDeadTemps(
 	ports: CommitPorts,
 	directory: string,
 	wanted: (temp: TempName, present: ReadonlySet<string>) => boolean,
-): Promise<number> {
-	let removed = 0;
-	try {
+): Promise<Removed> {
+	let count = 0;
+	const failures: { path: string; error: unknown }[] = [];
+	const attempt = async (file: string, action: () => Promise<void>): Promise<void> => {
+		try {
+			await action();
+		} catch (error) {
+			if (codeOf(error) !== 'ENOENT') failures.push({ path: file, error });
+		}
+	};
+	await attempt(directory, async () => {
 		const present = new Set(await ports.fileSystem.readdir(directory));
 		for (const name of present) {
 			const temp = parseTempName(name);
 			if (temp === undefined || !wanted(temp, present)) continue;
-			if (await removeIfDead(ports, path.join(directory, name))) removed += 1;
+			const file = path.join(directory, name);
+			await attempt(file, async () => {
+				if (await removeIfDead(ports, file)) count += 1;
+			});
 		}
-	} catch (error) {
-		if (codeOf(error) !== 'ENOENT') recoverChannel.publish({ path: directory, action: 'sweep', error });
-	}
-	return removed;
+	});
+	return { count, failures };
 }
 
-/** Removes a temporary file unless a live writer holds it. Never rejects. @returns whether it did. */
+/** Removes a temporary file unless a live writer holds it. @returns whether it did. */
 async function removeIfDead({ fileSystem, clock }: CommitPorts, file: string): Promise<boolean> {
+	const opened = await fileSystem.open(file, 'update');
 	try {
-		const opened = await fileSystem.open(file, 'update');
-		try {
-			const lock = opened.tryLock();
-			const expired = clock.epochMs() - opened.statSync().modifiedMs > UNLOCKED_MAX_AGE_MS;
-			// Our name, held by its lock or by nobody: nothing else can take this name meanwhile, it has 64 random bits.
-			const dead = lock === 'locked' || (lock === 'unsupported' && expired);
-			if (dead) {
-				await removeIfPresent(fileSystem, file);
-				recoverChannel.publish({ path: file, action: 'removed' });
-			}
-			return dead;
-		} finally {
-			await opened.close();
+		const lock = opened.tryLock();
+		const expired = clock.epochMs() - opened.statSync().modifiedMs > UNLOCKED_MAX_AGE_MS;
+		const dead = lock === 'locked' || (lock === 'unsupported' && expired);
+		// Our name, held by its lock or by nobody: nothing else can take this name meanwhile, it has 64 random bits.
+		if (dead) {
+			await removeIfPresent(fileSystem, file);
+			recoverChannel.publish({ path: file, action: 'removed' });
 		}
-	} catch (error) {
-		if (codeOf(error) !== 'ENOENT') recoverChannel.publish({ path: file, action: 'remove', error });
-		return false;
+		return dead;
+	} finally {
+		await opened.close();
 	}
 }

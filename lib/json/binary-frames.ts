@@ -1,13 +1,16 @@
 /**
  * Large typed arrays and Buffers, written without a key string or an array element for each byte.
  */
-import { writeRun } from './bytes.ts';
+import { closeObject } from './elements.ts';
 import type { Frame } from './frame.ts';
+import { suspendKey, writeSeparator } from './keys.ts';
 import { writeUnsigned } from './numbers.ts';
-import { CLOSE, COLON, COMMA, closeObject, OPEN, SPACE, suspendKey } from './object-frame.ts';
 import type { Traversal } from './traversal.ts';
 import { isAbsent, prepare, writeValue } from './value.ts';
 
+const OPEN = 0x7b;
+const COLON = 0x3a;
+const SPACE = 0x20;
 const QUOTE = 0x22;
 
 /** A typed array as the object that it is to JSON: `{"0":1,"1":2}`. Its elements are numbers, which have no toJSON. */
@@ -23,12 +26,11 @@ export function runIndices(t: Traversal, frame: Frame, from: number): number {
 		let value = holder[index];
 		if (t.replacer !== undefined) value = prepare(t, holder, index, value);
 		if (isAbsent(value)) continue;
-		const next = writeIndexKey(t, frame, at, index);
-		if (next < 0) {
+		if (t.indented && frame.indent === undefined) {
 			suspendKey(t, frame, String(index), value);
 			return at;
 		}
-		at = writeValue(t, next, value, frame.entry);
+		at = writeValue(t, writeIndexKey(t, frame, at, index), value, frame.entry);
 		if (t.depth !== depth) return at;
 	}
 	return at;
@@ -36,42 +38,34 @@ export function runIndices(t: Traversal, frame: Frame, from: number): number {
 
 function writeIndexKey(t: Traversal, frame: Frame, from: number, index: number): number {
 	const { buffer } = t;
-	let at = from + 1;
-	if (t.indented) {
-		const indent = t.indent(t.depth + 1);
-		if (indent === undefined) return -1;
-		at = writeRun(t.view, at, indent.words, indent.byteLength);
-	}
-	buffer[from] = frame.empty ? OPEN : COMMA;
-	frame.empty = false;
-	buffer[at] = QUOTE;
-	at = writeUnsigned(t.view, at + 1, index);
+	let at = writeSeparator(t, frame, from, OPEN);
+	buffer[at++] = QUOTE;
+	at = writeUnsigned(t.view, at, index);
 	buffer[at++] = QUOTE;
 	buffer[at++] = COLON;
 	if (t.indented) buffer[at++] = SPACE;
 	return at;
 }
 
-/** The bytes of a Buffer, after the `[` that its opening wrote, and the end of the object that its toJSON gives. */
+/**
+ * The bytes of a Buffer, and the end of the object that its toJSON gives. The opening wrote all that stands before the
+ * first byte's line; the frame's indent is that of the bytes.
+ */
 export function runBytes(t: Traversal, frame: Frame, from: number): number {
 	const holder = frame.holder as Uint8Array;
-	const { buffer, view } = t;
-	const indent = t.indented ? t.indent(t.depth + 2) : undefined;
 	let at = from;
 	while (at <= t.limit) {
 		const index = frame.index;
 		if (index >= frame.length) {
 			t.pop();
-			return t.writeText(
-				at,
-				`${t.lineStart('', t.depth + 2)}]${t.lineStart('', t.depth + 1)}${String.fromCharCode(CLOSE)}`,
-			);
+			return t.writeText(at, `${t.lineStart('', t.depth + 2)}]${t.lineStart('', t.depth + 1)}}`);
 		}
 		frame.index = index + 1;
-		if (index !== 0) buffer[at++] = COMMA;
-		if (indent !== undefined) at = writeRun(view, at, indent.words, indent.byteLength);
+		at = writeSeparator(t, frame, at, OPEN_BYTES);
 		// A buffer that was detached since has no bytes left.
-		at = writeUnsigned(view, at, holder[index] ?? 0);
+		at = writeUnsigned(t.view, at, holder[index] ?? 0);
 	}
 	return at;
 }
+
+const OPEN_BYTES = 0x5b;

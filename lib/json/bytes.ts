@@ -11,9 +11,12 @@ export const MAX_RUN_BYTES = 256;
 const WORD_BYTES = 8;
 const DELETE = 0x7f;
 
+/** Eight bytes each. */
+export type Words = Float64Array<ArrayBuffer>;
+
 /** A run of ASCII bytes. */
 export interface Run {
-	readonly words: Float64Array;
+	readonly words: Words;
 	readonly byteLength: number;
 }
 
@@ -32,10 +35,9 @@ export function toRun(text: string): Run | undefined {
 	return { words, byteLength };
 }
 
-/** Writes whole words from `at` on and returns the offset after the run's last byte; what lies behind it is scratch. */
-export function writeRun(view: DataView, at: number, words: Float64Array, byteLength: number): number {
+/** Writes whole words from `at` on; what lies behind the run's last byte is scratch. */
+export function writeRun(view: DataView, at: number, words: Words): void {
 	for (let index = 0, to = at; index < words.length; index++, to += WORD_BYTES) {
 		view.setFloat64(to, words[index] as number, true);
 	}
-	return at + byteLength;
 }

@@ -5,7 +5,7 @@ import { isDeepStrictEqual, types } from 'node:util';
 import { circularError } from './circular.ts';
 import { AsyncCursor } from './cursor.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, INDICES, OBJECT } from './frame.ts';
-import { CACHED_KEYS_PER_OBJECT, KeyCache, type KeyEntry } from './key-cache.ts';
+import { CACHED_KEYS_PER_OBJECT, type KeyEntry } from './key-cache.ts';
 import { toLength } from './options.ts';
 import { checkObject } from './strict.ts';
 import type { Traversal } from './traversal.ts';
@@ -40,7 +40,8 @@ export function openAsyncIterable(t: Traversal, at: number, value: object, metho
 	return at;
 }
 
-export function openObject(t: Traversal, at: number, value: object, entry: KeyEntry): number {
+/** `ordinary` where neither the object nor what it inherits from is a proxy. */
+export function openObject(t: Traversal, at: number, value: object, entry: KeyEntry, ordinary: boolean): number {
 	if (value === t.plainBuffer) return openBuffer(t, at, value as Buffer, entry);
 	if (t.names !== undefined && isRawJSON?.(value)) return writeRaw(t, at, value);
 	if (t.strict) checkObject(t, value);
@@ -53,7 +54,10 @@ export function openObject(t: Traversal, at: number, value: object, entry: KeyEn
 	const { length } = keys;
 	if (length === 0) return t.writeText(at, EMPTY_OBJECT);
 	if (length === 1 && keys[0] === 'rawJSON' && isRawJSON?.(value)) return writeRaw(t, at, value);
-	t.push(OBJECT, value, length, length > CACHED_KEYS_PER_OBJECT ? entry : KeyCache.under(entry)).keys = keys;
+	const frame = t.push(OBJECT, value, length, entry.under(t.indented ? t.depth + 2 : 0));
+	frame.keys = keys;
+	frame.dictionary = length > CACHED_KEYS_PER_OBJECT;
+	frame.ordinary = ordinary && !frame.dictionary && t.names === undefined;
 	return at;
 }
 
@@ -93,9 +97,8 @@ const TYPED_ARRAYS = [
 function openBuffer(t: Traversal, at: number, value: Buffer, entry: KeyEntry): number {
 	t.plainBuffer = undefined;
 	const depth = t.depth + 2;
-	const colon = t.indented ? ': ' : ':';
-	const start = `${t.lineStart('{', depth)}"type"${colon}"Buffer"${t.lineStart(',', depth)}"data"${colon}[`;
-	if (value.length === 0) return t.writeText(at, `${start}]${t.lineStart('', depth - 1)}}`);
-	t.push(BYTES, value, value.length, entry);
+	const start = `${t.lineStart('{', depth)}"type"${t.colon}"Buffer"${t.lineStart(',', depth)}"data"${t.colon}`;
+	if (value.length === 0) return t.writeText(at, `${start}[]${t.lineStart('', depth - 1)}}`);
+	t.push(BYTES, value, value.length, entry).indent = t.indent(depth + 1);
 	return t.writeText(at, start);
 }

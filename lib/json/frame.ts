@@ -1,6 +1,7 @@
 /**
  * One open container on the way from the root to where the serializer stands.
  */
+import type { Run } from './bytes.ts';
 import type { Cursor } from './cursor.ts';
 import { KeyEntry } from './key-cache.ts';
 
@@ -27,7 +28,7 @@ export type FrameKind =
 
 const NO_HOLDER: object = {};
 const NO_KEYS: readonly string[] = [];
-const NO_ENTRY = new KeyEntry(undefined, '');
+const NO_ENTRY = new KeyEntry(undefined, 0, '');
 
 /** Reused at its depth, since a large value opens millions of containers. */
 export class Frame {
@@ -42,6 +43,12 @@ export class Frame {
 	index = 0;
 	/** True until the first child is written. */
 	empty = true;
+	/** True for an object that is no proxy and inherits from none, and has few keys. */
+	ordinary = false;
+	/** True for an object with so many keys that they are not worth keeping. */
+	dictionary = false;
+	/** The new line before each child where the output is indented and that line is short and ASCII. */
+	indent: Run | undefined = undefined;
 	/** In an object the last key written, else the entry before the first key of objects in here. */
 	entry: KeyEntry = NO_ENTRY;
 	/** Where the children of an iterable come from. */

@@ -4,8 +4,9 @@
  * In their frames `length` counts the steps taken and `index` is one ahead while a step is asked for, so that the path
  * names the element that an iterator fails at.
  */
-import { closeArray, writeElement } from './array-frame.ts';
+
 import type { Cursor, Step } from './cursor.ts';
+import { closeArray, writeElement } from './elements.ts';
 import type { Frame } from './frame.ts';
 import { rejectAbsent } from './strict.ts';
 import type { Traversal } from './traversal.ts';
@@ -37,11 +38,7 @@ export function runAsyncArray(t: Traversal, frame: Frame, from: number): number 
 	while (at <= t.limit) {
 		const step = takeStep(t, frame);
 		if (step === undefined) return at;
-		if (step.done) {
-			if (frame.length > 0) return closeArray(t, at);
-			t.pop();
-			return t.writeText(at, '[]');
-		}
+		if (step.done) return closeArray(t, frame, at);
 		const index = frame.length - 1;
 		let value = step.value;
 		if (t.replacer !== undefined || needsPreparing(value)) value = prepare(t, frame.holder, index, value);
@@ -49,7 +46,7 @@ export function runAsyncArray(t: Traversal, frame: Frame, from: number): number 
 			if (t.strict) rejectAbsent(value, false);
 			value = null;
 		}
-		at = writeElement(t, at, index === 0, value, frame.entry);
+		at = writeElement(t, frame, at, value);
 		if (t.depth !== depth) return at;
 	}
 	return at;

@@ -6,15 +6,11 @@
  * (toJSON, getters, proxies, the replacer) runs in the same order, as often, and with the same `this`. Stopping is
  * coming back from the loop: depth has no limit and there is nothing to unwind.
  */
-import { runArray } from './array-frame.ts';
-import { runBytes, runIndices } from './binary-frames.ts';
 import type { ByteSource } from './byte-source.ts';
-import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES } from './frame.ts';
-import { runAsyncArray, runLines } from './iterable-frames.ts';
 import { formatPath } from './json-path.ts';
-import { runObject } from './object-frame.ts';
 import { NOTHING, type Traversal } from './traversal.ts';
 import { writeValue } from './value.ts';
+import { walk } from './walk.ts';
 
 const NEWLINE = 0x0a;
 
@@ -76,7 +72,7 @@ export class Serializer implements ByteSource {
 				t.deferred = NOTHING;
 				at = writeValue(t, at, value, t.frames[t.depth]?.entry ?? t.rootEntry);
 			} else if (t.depth >= 0) {
-				at = runFrame(t, t.frames[t.depth] as Frame, at);
+				at = walk(t, at);
 			} else {
 				if (this.#finalNewline && t.hasOutput) t.buffer[at++] = NEWLINE;
 				this.#phase = 'done';
@@ -103,22 +99,5 @@ export class Serializer implements ByteSource {
 		t.frames.length = 0;
 		t.depth = -1;
 		for (const cursor of cursors.reverse()) await cursor.close();
-	}
-}
-
-function runFrame(t: Traversal, frame: Frame, at: number): number {
-	switch (frame.kind) {
-		case ARRAY:
-			return runArray(t, frame, at);
-		case INDICES:
-			return runIndices(t, frame, at);
-		case BYTES:
-			return runBytes(t, frame, at);
-		case ASYNC_ARRAY:
-			return runAsyncArray(t, frame, at);
-		case LINES:
-			return runLines(t, frame, at);
-		default:
-			return runObject(t, frame, at);
 	}
 }

@@ -11,14 +11,11 @@ import { ASYNC_ARRAY, Frame, type FrameKind, LINES } from './frame.ts';
 import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
 import { MAX_NUMBER_BYTES } from './numbers.ts';
 import type { NormalizedReplacer, ReplacerFunction } from './options.ts';
-import { SHORT_STRING_BYTES, sliceEnd } from './strings.ts';
-
-/** Most bytes of one UTF-16 unit, written as \u0000. */
-const MAX_ESCAPE_BYTES = 6;
+import { MAX_UNIT_BYTES, SHORT_STRING_BYTES, sliceEnd } from './strings.ts';
 
 /** Free at the end of a buffer whenever a token is begun: a separator and a line's indentation, a key, a short value. */
 export const RESERVED_BYTES: number =
-	MAX_RUN_BYTES + MAX_ESCAPE_BYTES * CACHED_KEY_LENGTH + SHORT_STRING_BYTES + MAX_NUMBER_BYTES + 64;
+	MAX_RUN_BYTES + MAX_UNIT_BYTES * CACHED_KEY_LENGTH + SHORT_STRING_BYTES + MAX_NUMBER_BYTES + 64;
 
 /** Characters of a long string that are escaped at once. */
 export const SLICE_LENGTH = 8192;
@@ -50,8 +47,10 @@ export class Traversal {
 	readonly indented: boolean;
 	readonly gap: string;
 	readonly strict: boolean;
-	readonly keyCache: KeyCache;
-	readonly rootEntry: KeyEntry = new KeyEntry(undefined, '');
+	/** What stands between a key and its value. */
+	readonly colon: string;
+	readonly keyCache: KeyCache = new KeyCache();
+	readonly rootEntry: KeyEntry = new KeyEntry(undefined, 0, '');
 
 	buffer: Buffer = Buffer.alloc(0);
 	view: DataView = new DataView(new ArrayBuffer(0));
@@ -67,6 +66,8 @@ export class Traversal {
 	/** Open containers, innermost at {@link Traversal.depth}; -1 where none is open. */
 	readonly frames: Frame[] = [];
 	depth = -1;
+	/** Containers being walked by recursion. */
+	recursion = 0;
 	/** A value, through toJSON and replacer, to be written after the suspended text. */
 	deferred: unknown = NOTHING;
 	/** A Buffer that is to be written as its toJSON would. */
@@ -99,7 +100,7 @@ export class Traversal {
 		this.indented = gap !== undefined;
 		this.gap = gap ?? '';
 		this.strict = strict;
-		this.keyCache = gap === undefined ? new KeyCache(',', ':') : new KeyCache('', ': ');
+		this.colon = gap === undefined ? ':' : ': ';
 	}
 
 	/** Begins a fill of `target`. */
@@ -110,6 +111,7 @@ export class Traversal {
 		}
 		this.waiting = undefined;
 		this.stopped = false;
+		this.recursion = 0;
 		this.#spentMs = 0;
 		this.#checkedAt = performance.now();
 		this.countdown = this.#interval;
@@ -168,6 +170,8 @@ export class Traversal {
 		frame.index = 0;
 		frame.empty = true;
 		frame.entry = entry;
+		frame.ordinary = false;
+		frame.indent = this.indented ? this.indent(depth + 1) : undefined;
 		if (depth >= SCANNED_DEPTH) {
 			this.#deepHolders ??= new Set();
 			this.#deepHolders.add(holder);

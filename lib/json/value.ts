@@ -8,7 +8,7 @@ import type { KeyEntry } from './key-cache.ts';
 import { writeNumber } from './numbers.ts';
 import { toNumber } from './options.ts';
 import { checkDate, checkNumber } from './strict.ts';
-import { SHORT_STRING_LENGTH, writePlainString } from './strings.ts';
+import { SHORT_STRING_LENGTH, writeShortString } from './strings.ts';
 import { SLICE_LENGTH, type Traversal } from './traversal.ts';
 
 const stringify = JSON.stringify;
@@ -96,9 +96,10 @@ export function writeObject(t: Traversal, at: number, value: object, entry: KeyE
 		const primitive = unbox(value);
 		if (primitive !== value) return writeValue(t, at, primitive, entry);
 	}
-	const method = asyncIteratorMethod(value);
-	if (method !== undefined) return openAsyncIterable(t, at, value, method, entry);
-	return openObject(t, at, value, entry);
+	if (isProxied(value)) return openObject(t, at, value, entry, false);
+	const { [Symbol.asyncIterator]: method } = value as { [Symbol.asyncIterator]?: unknown };
+	if (typeof method === 'function') return openAsyncIterable(t, at, value, method, entry);
+	return openObject(t, at, value, entry, true);
 }
 
 /** A Symbol object stays an object, as in step 4. */
@@ -109,26 +110,22 @@ function unbox(value: object): unknown {
 	return types.isBigIntObject(value) ? 0n : value;
 }
 
-/** Never asked of a proxy, nor through one, whose traps would see that JSON.stringify does not ask. */
-function asyncIteratorMethod(value: object): unknown {
+/** True for a proxy and for what inherits from one: its traps would see what JSON.stringify does not ask for. */
+function isProxied(value: object): boolean {
 	let link: object | null = value;
 	while (link !== null && link !== Object.prototype) {
-		if (types.isProxy(link)) return undefined;
+		if (types.isProxy(link)) return true;
 		link = Object.getPrototypeOf(link) as object | null;
 	}
-	const method = (value as { [Symbol.asyncIterator]?: unknown })[Symbol.asyncIterator];
-	return typeof method === 'function' ? method : undefined;
+	return false;
 }
 
+/** Writes a string of any length. */
 export function writeString(t: Traversal, at: number, text: string): number {
-	if (text.length <= SHORT_STRING_LENGTH) {
-		const next = writePlainString(t.buffer, at, text);
-		if (next >= 0) return next;
-	} else if (text.length > SLICE_LENGTH) {
-		t.suspend('"', text, '"');
-		return at;
-	}
-	return t.writeText(at, stringify(text));
+	if (text.length <= SHORT_STRING_LENGTH) return writeShortString(t.buffer, at, text);
+	if (text.length <= SLICE_LENGTH) return t.writeText(at, stringify(text));
+	t.suspend('"', text, '"');
+	return at;
 }
 
 // Little-endian words for the literals; "false" is an f and a word.

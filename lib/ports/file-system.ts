@@ -59,7 +59,7 @@ export interface OpenFile {
 	chown(uid: number, gid: number): Promise<void>;
 	/**
 	 * Tries to take the exclusive kernel lock of the file, without waiting. It belongs to this handle and ends with it,
-	 * also when the process dies.
+	 * also when the process dies. Throws the system's error where that is none of the three answers.
 	 */
 	tryLock(): LockAttempt;
 	close(): Promise<void>;

@@ -1,0 +1,149 @@
+/**
+ * Walks objects and arrays: SerializeJSONObject and SerializeJSONArray (ECMA-262 §25.5.2.4 and §25.5.2.5).
+ *
+ * A container is walked until it ends, or until its walk must come back (the buffer is full, time is up, a value has to
+ * be waited for): then its frame stays on the stack and says where to go on. Children are walked by recursion, up to a
+ * bound; beyond it the walk comes back too, and the driver goes on with the innermost frame.
+ */
+import { runBytes, runIndices } from './binary-frames.ts';
+import { closeArray, closeObject, writeElement } from './elements.ts';
+import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES } from './frame.ts';
+import { runAsyncArray, runLines } from './iterable-frames.ts';
+import { suspendKey, writeKey } from './keys.ts';
+import { writeNumber } from './numbers.ts';
+import { rejectAbsent } from './strict.ts';
+import type { Traversal } from './traversal.ts';
+import { isAbsent, needsPreparing, prepare, writeObject, writeString, writeValue } from './value.ts';
+
+/** Containers walked by recursion; keeps far away from the end of the stack, whatever the caller has used of it. */
+const MAX_RECURSION = 48;
+
+const OPEN_ARRAY = 0x5b;
+const COMMA = 0x2c;
+
+/** Goes on with the innermost container. Returns the offset after the last byte. */
+export function walk(t: Traversal, at: number): number {
+	const frame = t.frames[t.depth] as Frame;
+	switch (frame.kind) {
+		case ARRAY:
+			return walkArray(t, frame, at);
+		case INDICES:
+			return runIndices(t, frame, at);
+		case BYTES:
+			return runBytes(t, frame, at);
+		case ASYNC_ARRAY:
+			return runAsyncArray(t, frame, at);
+		case LINES:
+			return runLines(t, frame, at);
+		default:
+			return walkObject(t, frame, at);
+	}
+}
+
+/** Walks the container that was just opened, unless that would recurse too far. */
+function descend(t: Traversal, at: number): number {
+	if (t.recursion >= MAX_RECURSION) return at;
+	t.recursion++;
+	const end = walk(t, at);
+	t.recursion--;
+	return end;
+}
+
+function walkObject(t: Traversal, frame: Frame, from: number): number {
+	const at = frame.ordinary && frame.index === 0 ? walkOrdinary(t, frame, from) : from;
+	return at < 0 ? ~at : walkKeys(t, frame, at);
+}
+
+/**
+ * V8 reads `holder[key]` by the position of the field where a for-in loop gave the key, some 6 ns cheaper than by name.
+ * The loop only serves that: what counts are the keys found at entry, and wherever the loop says otherwise, since
+ * properties were hidden or deleted meanwhile or prototypes have some, the walk goes on without it. Returns the
+ * complement of the offset where the walk must come back.
+ */
+function walkOrdinary(t: Traversal, frame: Frame, from: number): number {
+	const holder = frame.holder as Record<string, unknown>;
+	const { keys } = frame;
+	const { depth } = t;
+	let at = from;
+	let index = 0;
+	for (const key in holder) {
+		if (at > t.limit || key !== keys[index] || --t.countdown < 0) break;
+		frame.index = ++index;
+		at = writeProperty(t, frame, at, key, holder[key]);
+		if (t.depth !== depth) return ~at;
+	}
+	return at;
+}
+
+function walkKeys(t: Traversal, frame: Frame, from: number): number {
+	const holder = frame.holder as Record<string, unknown>;
+	const { keys, length } = frame;
+	const { depth } = t;
+	let at = from;
+	while (at <= t.limit) {
+		const index = frame.index;
+		if (index >= length) return closeObject(t, frame, at);
+		if (--t.countdown < 0 && t.overtime()) return at;
+		frame.index = index + 1;
+		const key = keys[index] as string;
+		at = writeProperty(t, frame, at, key, holder[key]);
+		if (t.depth !== depth) return at;
+	}
+	return at;
+}
+
+function writeProperty(t: Traversal, frame: Frame, from: number, key: string, found: unknown): number {
+	let value = found;
+	if (t.replacer !== undefined || needsPreparing(value)) value = prepare(t, frame.holder, key, value);
+	if (isAbsent(value)) {
+		if (t.strict) rejectAbsent(value, false);
+		return from;
+	}
+	const at = writeKey(t, frame, from, key);
+	if (at < 0) {
+		suspendKey(t, frame, key, value);
+		return from;
+	}
+	if (typeof value === 'string') return writeString(t, at, value);
+	if (typeof value === 'object' && value !== null) return writeChild(t, at, value, frame);
+	return writeValue(t, at, value, frame.entry);
+}
+
+function writeChild(t: Traversal, at: number, value: object, frame: Frame): number {
+	const { depth } = t;
+	const next = writeObject(t, at, value, frame.entry);
+	return t.depth === depth ? next : descend(t, next);
+}
+
+function walkArray(t: Traversal, frame: Frame, from: number): number {
+	const holder = frame.holder as readonly unknown[];
+	const { length } = frame;
+	const { depth } = t;
+	const hooked = t.replacer !== undefined;
+	const plain = !t.indented && !t.strict;
+	let at = from;
+	while (at <= t.limit) {
+		const index = frame.index;
+		if (index >= length) return closeArray(t, frame, at);
+		if (--t.countdown < 0 && t.overtime()) return at;
+		frame.index = index + 1;
+		let value = holder[index];
+		if (hooked || needsPreparing(value)) value = prepare(t, holder, index, value);
+		if (isAbsent(value)) {
+			if (t.strict) rejectAbsent(value, !Object.hasOwn(holder, index));
+			value = null;
+		}
+		if (plain) {
+			t.buffer[at++] = index === 0 ? OPEN_ARRAY : COMMA;
+			frame.empty = false;
+			if (typeof value === 'number') at = writeNumber(t.buffer, t.view, at, value);
+			else if (typeof value === 'object' && value !== null) at = writeChild(t, at, value, frame);
+			else at = writeValue(t, at, value, frame.entry);
+		} else {
+			at = writeElement(t, frame, at, value);
+			if (t.depth > depth) at = descend(t, at);
+		}
+		if (t.depth !== depth) return at;
+	}
+	return at;
+}
