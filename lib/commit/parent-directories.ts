@@ -15,6 +15,9 @@ type Standing = 'created' | 'durable';
 /** Durable directories remembered; one that is forgotten costs another sync of its parent. */
 const MAX_REMEMBERED = 10_000;
 
+/** What opening a parent answers that this process may not look into; the last is Node's permission model. */
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'ERR_ACCESS_DENIED']);
+
 function directories(fileSystem: FileSystem): Map<string, Standing> {
 	return sharedPart(fileSystem.scope, 'parent-directories', () => new Map<string, Standing>());
 }
@@ -46,8 +49,7 @@ export async function syncParentDirectories(fileSystem: FileSystem, directory: s
 			await syncOnce(fileSystem, path.dirname(child));
 			syncs += 1;
 		} catch (error) {
-			const forbidden = ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');
-			if (!forbidden || known.get(child) === 'created') throw error;
+			if (!FORBIDDEN.has(codeOf(error) ?? '') || known.get(child) === 'created') throw error;
 		}
 		known.delete(child);
 		known.set(child, 'durable');

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { createWriter } from '../../lib/index.ts';
 import { runChild } from '../support/child.ts';
-import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
 
@@ -82,16 +81,33 @@ describe('a document beyond the longest string of V8', () => {
 });
 
 describe('many paths', () => {
-	it('leaves nothing behind after 100,000 of them', { timeout: 120_000 }, async () => {
-		const writer = createWriter();
-		const write = (i: number): Promise<unknown> => writer.write(directory.file(`${i % 500}`, `${i}.json`), i, { durability: 'none' });
-		for (let start = 0; start < 100_000; start += 2000) {
-			await Promise.all(Array.from({ length: 2000 }, (_, i) => write(start + i)));
-		}
-		await writer.flush();
-		await new Promise(setImmediate);
-		expect(writer.stats()).toMatchObject({ calls: 100_000, commits: 100_000, pending: 0, lanes: 0 });
-		expect(openFilesIn(directory.path)).toEqual([]);
-		await writer.close();
+	it('leave nothing behind after 100,000 of them', { timeout: 180_000 }, () => {
+		const { stdout, stderr, status } = runChild(
+			`
+			import { readdirSync } from 'node:fs';
+			const { createWriter } = await import(process.env.LIBRARY);
+			const writer = createWriter();
+			const write = (i) => writer.write(process.argv[1] + '/' + (i % 50) + '/' + i + '.json', i, { durability: 'none' });
+			const writeMany = async (from, to) => {
+				for (let start = from; start < to; start += 2000) {
+					await Promise.all(Array.from({ length: 2000 }, (_, i) => write(start + i)));
+				}
+				await writer.flush();
+				for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+				globalThis.gc();
+				return { heap: process.memoryUsage().heapUsed, files: readdirSync('/proc/self/fd').length };
+			};
+			const before = await writeMany(0, 10_000);
+			const after = await writeMany(10_000, 110_000);
+			console.log(JSON.stringify({ heap: after.heap - before.heap, files: after.files - before.files, stats: writer.stats() }));`,
+			[directory.path],
+			{ nodeOptions: ['--expose-gc'] },
+		);
+		expect(status, stderr).toBe(0);
+		const { heap, files, stats } = JSON.parse(stdout) as Record<string, unknown>;
+		expect(stats).toMatchObject({ calls: 110_000, commits: 110_000, failures: 0, pending: 0, lanes: 0 });
+		expect(files).toBe(0);
+		// Ten bytes a path would already be a megabyte.
+		expect(heap).toBeLessThan(1_000_000);
 	});
 });
