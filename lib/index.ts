@@ -3,7 +3,14 @@
  *
  * @packageDocumentation
  */
-export { DurableJsonError, type ErrorCode, type ErrorDetails, type Outcome, type Step, type ValidationIssue } from './errors.ts';
+export {
+	DurableJsonError,
+	type ErrorCode,
+	type ErrorDetails,
+	type Outcome,
+	type Step,
+	type ValidationIssue,
+} from './errors.ts';
 export { stringifyChunks } from './json/stringify-chunks.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';

@@ -44,7 +44,7 @@ class OpenPendingFile implements PendingFile {
 	/** The call that came last; each waits for the one before it. */
 	#last: Promise<unknown> = Promise.resolve();
 	#state: 'open' | 'broken' | 'over' = 'open';
-	#stopListening: (() => void) | undefined;
+	readonly #stopListening: (() => void) | undefined;
 
 	constructor(ports: CommitPorts, path: string, document: PendingDocument, options: CheckedFileOptions) {
 		this.path = path;
@@ -67,7 +67,9 @@ class OpenPendingFile implements PendingFile {
 		return this.#next(async () => {
 			this.#assertOpen();
 			const bytes =
-				typeof chunk === 'string' ? Buffer.from(chunk) : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+				typeof chunk === 'string'
+					? Buffer.from(chunk)
+					: new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 			try {
 				await this.#document.write(bytes, bytes.length);
 			} catch (error) {

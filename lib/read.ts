@@ -46,7 +46,10 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
  *
  * The steps reject with ERR_READ_FAILED, ERR_CORRUPT (naming the line), ERR_VALIDATION, or the signal's reason.
  */
-export async function* readJsonLines<T = unknown>(path: string | URL, options?: ReadLinesOptions<T>): AsyncGenerator<T> {
+export async function* readJsonLines<T = unknown>(
+	path: string | URL,
+	options?: ReadLinesOptions<T>,
+): AsyncGenerator<T> {
 	const absolute = toAbsolutePath(path);
 	const { schema, signal, fileSystem = nodeFileSystem } = asOptions<ReadLinesOptions<T>>(options);
 	checkSignal(signal);

@@ -87,7 +87,8 @@ class Writer implements JsonWriter {
 
 	async writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt> {
 		const json = checkJsonOptions(options);
-		if (json.space) throw invalidArgument('options.space', 'left out for JSON Lines, where a row is a line', json.space);
+		if (json.space)
+			throw invalidArgument('options.space', 'left out for JSON Lines, where a row is a line', json.space);
 		if (typeof rows !== 'object' || rows === null || !(Symbol.iterator in rows || Symbol.asyncIterator in rows)) {
 			throw invalidArgument('rows', 'an iterable, an async iterable or a stream', rows);
 		}

@@ -25,7 +25,8 @@ const faults: Fault[] = [
 	{ name: 'ulimit -f (4 MiB)', prepare: 'mkdir "$d/disk"', prelude: 'ulimit -f 4096', cleanup: ':' },
 	{
 		name: 'full tmpfs (8 MiB)',
-		prepare: 'mkdir "$d/mnt" && mount -t tmpfs -o size=8m none "$d/mnt" && mkdir "$d/mnt/disk" && ln -s mnt/disk "$d/disk"',
+		prepare:
+			'mkdir "$d/mnt" && mount -t tmpfs -o size=8m none "$d/mnt" && mkdir "$d/mnt/disk" && ln -s mnt/disk "$d/disk"',
 		prelude: ':',
 		cleanup: 'umount "$d/mnt"',
 	},

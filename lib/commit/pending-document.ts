@@ -60,7 +60,7 @@ export class PendingDocument {
 	#bytes = 0;
 	#fileSyncs = 0;
 	/** The commits that share directory syncs with this one; undefined where none is wanted. */
-	#directory: DirectoryCommits | undefined;
+	readonly #directory: DirectoryCommits | undefined;
 	/** True once the temporary file may stand under its `ready` name. */
 	#markedReady = false;
 	/** True while directory syncs may wait for this commit's rename. */

@@ -5,8 +5,9 @@
  * MoveFileEx with MOVEFILE_REPLACE_EXISTING. The hold is mostly short, so the rename is repeated; a target that is held
  * on is moved aside, which its holders allow where they share deletion.
  */
-import { codeOf } from '../errors.ts';
+
 import { retryChannel } from '../diagnostics.ts';
+import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 

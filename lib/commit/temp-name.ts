@@ -57,9 +57,7 @@ export function parseTempName(name: string): TempName | undefined {
 
 /** Does the name belong to the document of this name? */
 export function belongsTo(temp: TempName, document: string): boolean {
-	return 'name' in temp.document
-		? temp.document.name === document
-		: temp.document.hash === hashDocumentName(document);
+	return 'name' in temp.document ? temp.document.name === document : temp.document.hash === hashDocumentName(document);
 }
 
 function hashDocumentName(document: string): string {

@@ -99,6 +99,6 @@ function openBuffer(t: Traversal, at: number, value: Buffer, entry: KeyEntry): n
 	const depth = t.depth + 2;
 	const start = `${t.lineStart('{', depth)}"type"${t.colon}"Buffer"${t.lineStart(',', depth)}"data"${t.colon}`;
 	if (value.length === 0) return t.writeText(at, `${start}[]${t.lineStart('', depth - 1)}}`);
-	t.push(BYTES, value, value.length, entry).indent = t.indent(depth + 1);
+	t.push(BYTES, value, value.length, entry).indent = t.indented ? t.indent(depth + 1) : undefined;
 	return t.writeText(at, start);
 }

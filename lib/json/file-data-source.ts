@@ -29,7 +29,7 @@ class FileDataSource implements ByteSource {
 	#position = 0;
 	#pieces = 0;
 	#iterator: Iterator<Piece> | AsyncIterator<Piece> | undefined;
-	#isAsync = false;
+	readonly #isAsync: boolean = false;
 	/** What the last `next()` of an asynchronous iterator gave. */
 	#settled: (() => IteratorResult<Piece>) | undefined;
 

@@ -55,14 +55,17 @@ function writeGroups(view: DataView, at: number, value: number): number {
 	return next + 3;
 }
 
+/** What {@link writeShortNumber} returns where it wrote nothing of use. */
+export const NEEDS_DIGITS = -1;
+
 /**
- * Writes a finite number and returns the offset after it.
+ * Writes an integer or a decimal with few places and returns the offset after it, else {@link NEEDS_DIGITS}.
  *
  * Decimals with at most six places take the short way: where value * 1e6 has at most 15 digits and dividing back gives
  * the very same double, those digits are the shortest that determine it, which is what ECMA-262 asks for, since any two
  * decimals of up to 15 digits are different doubles.
  */
-export function writeNumber(buffer: Buffer, view: DataView, at: number, value: number): number {
+export function writeShortNumber(buffer: Buffer, view: DataView, at: number, value: number): number {
 	let next = at;
 	let rest = value;
 	if (value < 0) {
@@ -77,7 +80,13 @@ export function writeNumber(buffer: Buffer, view: DataView, at: number, value: n
 			if (scaled / SCALE === rest) return writeDecimal(buffer, view, next, scaled);
 		}
 	}
-	return writeDigits(buffer, at, value);
+	return NEEDS_DIGITS;
+}
+
+/** Writes any number: `null` for those that are not finite. */
+export function writeNumber(buffer: Buffer, view: DataView, at: number, value: number): number {
+	const end = writeShortNumber(buffer, view, at, value);
+	return end === NEEDS_DIGITS ? writeDigits(buffer, at, value) : end;
 }
 
 /** Writes scaled / 1e6, not an integer, without zeros at the end. */

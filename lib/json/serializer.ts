@@ -8,6 +8,7 @@
  */
 import type { ByteSource } from './byte-source.ts';
 import { formatPath } from './json-path.ts';
+import { forgetElementKinds } from './read-element.ts';
 import { NOTHING, type Traversal } from './traversal.ts';
 import { writeValue } from './value.ts';
 import { walk } from './walk.ts';
@@ -49,8 +50,11 @@ export class Serializer implements ByteSource {
 		const t = this.#traversal;
 		try {
 			t.begin(target);
-			this.#begin?.(t);
-			this.#begin = undefined;
+			if (this.#begin !== undefined) {
+				forgetElementKinds();
+				this.#begin(t);
+				this.#begin = undefined;
+			}
 			this.#phase = 'open';
 			const end = this.#run(t, offset);
 			t.end();

@@ -7,7 +7,7 @@
  * every short token fits in; longer text goes through {@link Traversal.suspend} and is handed out in pieces.
  */
 import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
-import { ASYNC_ARRAY, Frame, type FrameKind, LINES } from './frame.ts';
+import { ASYNC_ARRAY, Frame, type FrameKind } from './frame.ts';
 import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
 import { MAX_NUMBER_BYTES } from './numbers.ts';
 import type { NormalizedReplacer, ReplacerFunction } from './options.ts';
@@ -27,11 +27,16 @@ export const NOTHING: unique symbol = Symbol('nothing');
 /** Frames kept for reuse; the deeper ones of a very deep value are left to the garbage collector. */
 const POOLED_DEPTH = 1024;
 /** Up to this depth a scan of the open containers is quicker than a Set. */
-const SCANNED_DEPTH = 32;
+const SCANNED_DEPTH = 64;
 
-/** How long one fill may run, in milliseconds, and what the first one may, which is to read small values in one go. */
+/** How long one fill may run. */
 const FILL_MS = 8;
-const FIRST_FILL_MS = 20;
+/**
+ * The first one may take longer, so that a value that fits one buffer is read in one go on a busy machine too, unless
+ * the caller's own code is slow; not so once it has taken more steps than a buffer has room for.
+ */
+const FIRST_FILL_MS = 100;
+const BYTES_PER_STEP = 2;
 /** The clock is looked at about this often, and no single look counts for more than the second: that was a pause. */
 const CLOCK_INTERVAL_MS = 0.25;
 const CLOCK_CLIP_MS = 4;
@@ -65,11 +70,15 @@ export class Traversal {
 
 	/** Open containers, innermost at {@link Traversal.depth}; -1 where none is open. */
 	readonly frames: Frame[] = [];
+	/** The containers themselves, as far as they are scanned for circles. */
+	readonly #holders: object[] = [];
 	depth = -1;
 	/** Containers being walked by recursion. */
 	recursion = 0;
 	/** A value, through toJSON and replacer, to be written after the suspended text. */
 	deferred: unknown = NOTHING;
+	/** An element of the innermost array that was read already. */
+	ahead: unknown = NOTHING;
 	/** A Buffer that is to be written as its toJSON would. */
 	plainBuffer: object | undefined = undefined;
 	/** In strict mode: an object whose own toJSON returned it. */
@@ -90,7 +99,8 @@ export class Traversal {
 	readonly #indents: Array<Run | undefined> = [];
 
 	#spentMs = 0;
-	#budgetMs = FIRST_FILL_MS;
+	#steps = 0;
+	#first = true;
 	#checkedAt = 0;
 	#interval = 16;
 
@@ -119,7 +129,7 @@ export class Traversal {
 
 	/** Ends a fill. */
 	end(): void {
-		this.#budgetMs = FILL_MS;
+		this.#first = false;
 	}
 
 	/** Up to here a token may be begun. */
@@ -151,7 +161,9 @@ export class Traversal {
 		const ratio = Math.min(4, CLOCK_INTERVAL_MS / elapsed);
 		this.#interval = Math.max(1, Math.min(MAX_STEPS, Math.floor(this.#interval * ratio)));
 		this.countdown = this.#interval;
-		if (this.#spentMs < this.#budgetMs) return false;
+		this.#steps += this.#interval;
+		const patient = this.#first && this.#steps * BYTES_PER_STEP < this.buffer.length;
+		if (this.#spentMs < (patient ? FIRST_FILL_MS : FILL_MS)) return false;
 		this.stop();
 		return true;
 	}
@@ -171,8 +183,9 @@ export class Traversal {
 		frame.empty = true;
 		frame.entry = entry;
 		frame.ordinary = false;
-		frame.indent = this.indented ? this.indent(depth + 1) : undefined;
-		if (depth >= SCANNED_DEPTH) {
+		if (this.indented) frame.indent = this.indent(depth + 1);
+		if (depth < SCANNED_DEPTH) this.#holders[depth] = holder;
+		else {
 			this.#deepHolders ??= new Set();
 			this.#deepHolders.add(holder);
 		}
@@ -192,12 +205,11 @@ export class Traversal {
 
 	/** True where `value` is an open container, so that writing it would never end. */
 	isOpen(value: object): boolean {
-		const { frames } = this;
-		const scanned = Math.min(this.depth, SCANNED_DEPTH - 1);
-		for (let index = scanned; index >= 0; index--) {
-			const frame = frames[index] as Frame;
-			if (frame.holder === value && frame.kind !== LINES) return true;
+		const holders = this.#holders;
+		for (let index = Math.min(this.depth, SCANNED_DEPTH - 1); index >= 0; index--) {
+			if (holders[index] === value) return true;
 		}
+		if (this.depth < SCANNED_DEPTH) return false;
 		return this.#deepHolders?.has(value) ?? false;
 	}
 

@@ -10,9 +10,11 @@ import { closeArray, closeObject, writeElement } from './elements.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES } from './frame.ts';
 import { runAsyncArray, runLines } from './iterable-frames.ts';
 import { suspendKey, writeKey } from './keys.ts';
-import { writeNumber } from './numbers.ts';
+import { writeNumberRun } from './number-runs.ts';
+import { NEEDS_DIGITS, writeShortNumber } from './numbers.ts';
+import { readElement } from './read-element.ts';
 import { rejectAbsent } from './strict.ts';
-import type { Traversal } from './traversal.ts';
+import { NOTHING, type Traversal } from './traversal.ts';
 import { isAbsent, needsPreparing, prepare, writeObject, writeString, writeValue } from './value.ts';
 
 /** Containers walked by recursion; keeps far away from the end of the stack, whatever the caller has used of it. */
@@ -116,34 +118,51 @@ function writeChild(t: Traversal, at: number, value: object, frame: Frame): numb
 }
 
 function walkArray(t: Traversal, frame: Frame, from: number): number {
-	const holder = frame.holder as readonly unknown[];
-	const { length } = frame;
+	const { holder, length } = frame;
 	const { depth } = t;
-	const hooked = t.replacer !== undefined;
-	const plain = !t.indented && !t.strict;
+	const plain = !t.indented && !t.strict && t.replacer === undefined;
 	let at = from;
 	while (at <= t.limit) {
-		const index = frame.index;
-		if (index >= length) return closeArray(t, frame, at);
-		if (--t.countdown < 0 && t.overtime()) return at;
-		frame.index = index + 1;
-		let value = holder[index];
-		if (hooked || needsPreparing(value)) value = prepare(t, holder, index, value);
-		if (isAbsent(value)) {
-			if (t.strict) rejectAbsent(value, !Object.hasOwn(holder, index));
-			value = null;
-		}
-		if (plain) {
-			t.buffer[at++] = index === 0 ? OPEN_ARRAY : COMMA;
-			frame.empty = false;
-			if (typeof value === 'number') at = writeNumber(t.buffer, t.view, at, value);
-			else if (typeof value === 'object' && value !== null) at = writeChild(t, at, value, frame);
-			else at = writeValue(t, at, value, frame.entry);
+		let value = t.ahead;
+		if (value === NOTHING) {
+			const index = frame.index;
+			if (index >= length) return closeArray(t, frame, at);
+			if (--t.countdown < 0 && t.overtime()) return at;
+			frame.index = index + 1;
+			value = readElement(holder, index);
 		} else {
-			at = writeElement(t, frame, at, value);
-			if (t.depth > depth) at = descend(t, at);
+			t.ahead = NOTHING;
 		}
-		if (t.depth !== depth) return at;
+		if (plain && typeof value === 'number') {
+			at = writeNumberElement(t, frame, at, value);
+		} else {
+			at = writeAnyElement(t, frame, at, value);
+			if (t.depth !== depth) return at;
+		}
 	}
 	return at;
+}
+
+function writeNumberElement(t: Traversal, frame: Frame, at: number, value: number): number {
+	t.buffer[at] = frame.empty ? OPEN_ARRAY : COMMA;
+	frame.empty = false;
+	const end = writeShortNumber(t.buffer, t.view, at + 1, value);
+	return end === NEEDS_DIGITS ? writeNumberRun(t, frame, at + 1, value) : end;
+}
+
+function writeAnyElement(t: Traversal, frame: Frame, from: number, found: unknown): number {
+	let value = found;
+	if (t.replacer !== undefined || needsPreparing(value)) value = prepare(t, frame.holder, frame.index - 1, value);
+	if (isAbsent(value)) {
+		if (t.strict) rejectAbsent(value, !Object.hasOwn(frame.holder, frame.index - 1));
+		value = null;
+	}
+	if (!t.indented && typeof value === 'object' && value !== null) {
+		t.buffer[from] = frame.empty ? OPEN_ARRAY : COMMA;
+		frame.empty = false;
+		return writeChild(t, from + 1, value, frame);
+	}
+	const { depth } = t;
+	const at = writeElement(t, frame, from, value);
+	return t.depth === depth ? at : descend(t, at);
 }

@@ -1,7 +1,18 @@
 /** The real disk: the only room that touches `node:fs`. */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { type FileHandle, link, lstat, open, readdir, readFile, readlink, rename, stat, unlink } from 'node:fs/promises';
+import {
+	type FileHandle,
+	link,
+	lstat,
+	open,
+	readdir,
+	readFile,
+	readlink,
+	rename,
+	stat,
+	unlink,
+} from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
 import type { FileStat, FileSystem, LockAttempt, OpenDirectory, OpenFile } from '../ports/file-system.ts';

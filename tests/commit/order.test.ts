@@ -156,7 +156,19 @@ describe.skipIf(!hasStrace)('the order seen from outside', () => {
 		const trace = directory.file('trace');
 		const { status, stderr } = spawnSync(
 			'strace',
-			['-f', '-y', '-o', trace, '-e', 'trace=pwrite64,write,fsync,rename', process.execPath, '--input-type=module', '-e', script, directory.file('a.json')],
+			[
+				'-f',
+				'-y',
+				'-o',
+				trace,
+				'-e',
+				'trace=pwrite64,write,fsync,rename',
+				process.execPath,
+				'--input-type=module',
+				'-e',
+				script,
+				directory.file('a.json'),
+			],
 			{ encoding: 'utf8' },
 		);
 		expect(status, stderr).toBe(0);

@@ -13,7 +13,11 @@ function windows(): { disk: SimulatedDisk; clock: ManualClock; writer: JsonWrite
 }
 
 /** Lets the write go on, moving the clock on whenever it waits. @returns the milliseconds that passed. */
-async function runClock(clock: ManualClock, write: Promise<unknown>, each: (elapsedMs: number) => void): Promise<number> {
+async function runClock(
+	clock: ManualClock,
+	write: Promise<unknown>,
+	each: (elapsedMs: number) => void,
+): Promise<number> {
 	let over = false;
 	const end = (): void => {
 		over = true;

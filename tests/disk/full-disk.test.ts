@@ -57,8 +57,10 @@ describe('when the disk is full or a limit is hit', () => {
 	const image = (): string => directory.file('image');
 	const canMount =
 		process.getuid?.() === 0 &&
-		spawnSync('bash', ['-c', 'd=$(mktemp -d) && mount -t tmpfs -o size=1m none "$d" && umount "$d"; r=$?; rmdir "$d"; exit $r'])
-			.status === 0;
+		spawnSync('bash', [
+			'-c',
+			'd=$(mktemp -d) && mount -t tmpfs -o size=1m none "$d" && umount "$d"; r=$?; rmdir "$d"; exit $r',
+		]).status === 0;
 	if (!canMount) console.log('skipped: a really full disk (mounting needs root)');
 
 	it.skipIf(!canMount).each(['tmpfs', 'ext4'])('does the same on a full %s', (type) => {

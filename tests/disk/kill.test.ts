@@ -39,7 +39,9 @@ async function killAtRandom(file: string, from: number): Promise<number> {
 }
 
 describe('a process killed at a random moment, 25 times', () => {
-	it('leaves a whole document, not older than acknowledged, and no litter after the next start', { timeout: 120_000 }, async () => {
+	it('leaves a whole document, not older than acknowledged, and no litter after the next start', {
+		timeout: 120_000,
+	}, async () => {
 		const file = directory.file('state.json');
 		let acknowledged = 0;
 		for (let round = 0; round < 25; round++) {

@@ -14,7 +14,9 @@ async function sha256(file: string): Promise<string> {
 }
 
 describe('a document beyond the longest string of V8', () => {
-	it('goes out in bounded memory, with the bytes that the pieces of JSON.stringify give', { timeout: 120_000 }, async () => {
+	it('goes out in bounded memory, with the bytes that the pieces of JSON.stringify give', {
+		timeout: 120_000,
+	}, async () => {
 		const file = directory.file('large.json');
 		// Objects that share substructure: 700 MB of text from 700 KB of memory.
 		const build = `

@@ -16,7 +16,10 @@ describe("Node's permission model", () => {
 			const outside = await writeJson(process.argv[2], 3).catch((error) => error);
 			console.log(JSON.stringify({ first, second, value: await readJson(file), outside: [outside.code, outside.cause?.code] }));`,
 			[directory.file('allowed'), directory.file('forbidden.json')],
-			{ nodeOptions: [flag, '--allow-fs-read=*', `--allow-fs-write=${directory.file('allowed')}/`], prelude: `mkdir ${directory.file('allowed')}` },
+			{
+				nodeOptions: [flag, '--allow-fs-read=*', `--allow-fs-write=${directory.file('allowed')}/`],
+				prelude: `mkdir ${directory.file('allowed')}`,
+			},
 		);
 		expect(status, stderr).toBe(0);
 		const { first, second, value, outside } = JSON.parse(stdout) as Record<string, Record<string, unknown>>;

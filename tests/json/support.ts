@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { type ByteSource, MIN_BUFFER_BYTES } from '../../lib/json/byte-source.ts';
 import { createJsonSource } from '../../lib/json/json-source.ts';
 import type { Replacer, Space } from '../../lib/json/options.ts';
+import { RESERVED_BYTES } from '../../lib/json/traversal.ts';
 
 /** What a serialisation came to. */
 export type Outcome = { text: string | undefined } | { error: string };
@@ -12,10 +13,10 @@ export type Outcome = { text: string | undefined } | { error: string };
 export type Rooms = readonly number[];
 
 /** The smallest room in which a source must make progress, found from the buffer's end. */
-export const SMALL_ROOM = 1100;
+export const SMALL_ROOM: number = RESERVED_BYTES + 1;
 
 /** Fills until the source is done or must wait; never more often than `maxFills`. */
-export function drainSync(source: ByteSource, rooms: Rooms = [MIN_BUFFER_BYTES], maxFills = 2_000_000): Buffer {
+export function drainSync(source: ByteSource, rooms: Rooms = [MIN_BUFFER_BYTES], maxFills = 500_000): Buffer {
 	const buffer = Buffer.alloc(Math.max(MIN_BUFFER_BYTES, ...rooms));
 	const parts: Buffer[] = [];
 	for (let fills = 0; !source.done; fills++) {

@@ -11,7 +11,9 @@ const doubled = {
 		version: 1,
 		vendor: 'test',
 		validate: (value: unknown) =>
-			typeof value === 'number' ? { value: value * 2 } : { issues: [{ message: 'not a number', path: [{ key: 'a' }, 0] }] },
+			typeof value === 'number'
+				? { value: value * 2 }
+				: { issues: [{ message: 'not a number', path: [{ key: 'a' }, 0] }] },
 	},
 } as const;
 
@@ -34,7 +36,9 @@ describe('readJson', () => {
 		});
 		const told: unknown[] = [];
 		expect(await readJson(file, { fallback: 7, onFallback: (reason) => told.push(reason) })).toBe(7);
-		expect(told).toEqual([{ path: file, reason: 'missing', error: expect.objectContaining({ code: 'ERR_READ_FAILED' }) }]);
+		expect(told).toEqual([
+			{ path: file, reason: 'missing', error: expect.objectContaining({ code: 'ERR_READ_FAILED' }) },
+		]);
 		expect(await readJson(file, { fallback: undefined })).toBe(undefined);
 	});
 
@@ -79,7 +83,11 @@ describe('readJsonLines', () => {
 	}
 
 	it('reads rows of any length, in order, across the edges of its buffer', async () => {
-		const rows = Array.from({ length: 3000 }, (_, i) => ({ i, text: 'ü'.repeat(i % 97), long: i === 1500 ? 'x'.repeat(300_000) : '' }));
+		const rows = Array.from({ length: 3000 }, (_, i) => ({
+			i,
+			text: 'ü'.repeat(i % 97),
+			long: i === 1500 ? 'x'.repeat(300_000) : '',
+		}));
 		await writeJsonLines(directory.file('a.jsonl'), rows);
 		expect(await collect(directory.file('a.jsonl'))).toEqual(rows);
 	});
@@ -99,7 +107,10 @@ describe('readJsonLines', () => {
 	});
 
 	it('closes the file when the loop is left early', async () => {
-		await writeJsonLines(directory.file('a.jsonl'), Array.from({ length: 10_000 }, (_, i) => i));
+		await writeJsonLines(
+			directory.file('a.jsonl'),
+			Array.from({ length: 10_000 }, (_, i) => i),
+		);
 		for await (const row of readJsonLines(directory.file('a.jsonl'))) if (row === 3) break;
 		expect(openFilesIn(directory.path)).toEqual([]);
 	});

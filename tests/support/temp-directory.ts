@@ -1,6 +1,7 @@
 /** A directory of its own for each test, and what must hold of it afterwards. */
-import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
+
 import { readdirSync, readlinkSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';

@@ -100,10 +100,13 @@ describe('a value that JSON cannot hold', () => {
 
 describe('strict', () => {
 	it('rejects what JSON would silently change', async () => {
-		await expectHarmless(writeJson(directory.file('a.json'), { sensors: [{}, { temp: Number.NaN }] }, { strict: true }), {
-			code: 'ERR_NOT_SERIALIZABLE',
-			jsonPath: '$.sensors[1].temp',
-		});
+		await expectHarmless(
+			writeJson(directory.file('a.json'), { sensors: [{}, { temp: Number.NaN }] }, { strict: true }),
+			{
+				code: 'ERR_NOT_SERIALIZABLE',
+				jsonPath: '$.sensors[1].temp',
+			},
+		);
 	});
 });
 
@@ -130,7 +133,10 @@ describe('a target that cannot be written', () => {
 	it('rejects a loop of symbolic links', async () => {
 		await symlink('two', directory.file('one'));
 		await symlink('one', directory.file('two'));
-		await expect(writeJson(directory.file('one'), 1)).rejects.toMatchObject({ ...writeFailed, cause: { code: 'ELOOP' } });
+		await expect(writeJson(directory.file('one'), 1)).rejects.toMatchObject({
+			...writeFailed,
+			cause: { code: 'ELOOP' },
+		});
 	});
 
 	it('rejects a path through a file', async () => {

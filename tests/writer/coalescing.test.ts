@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
 import { symlink } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createWriter, type JsonWriter, openPendingFile, writeJson } from '../../lib/index.ts';
 import { RecordingFileSystem } from '../support/recording-file-system.ts';
@@ -215,11 +215,15 @@ describe('merging', () => {
 
 describe('a path whose writes have failed or were aborted', () => {
 	it('takes a write that is submitted at the very moment of the failure', async () => {
-		const settled = await writer.write(directory.path, 1).catch(() => writer.write(directory.path, 2).catch((error) => error));
+		const settled = await writer
+			.write(directory.path, 1)
+			.catch(() => writer.write(directory.path, 2).catch((error) => error));
 		expect(settled).toMatchObject({ code: 'ERR_WRITE_FAILED' });
 		const controller = new AbortController();
 		const file = directory.file('a.json');
-		const aborted = expect(writer.write(file, 1, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+		const aborted = expect(writer.write(file, 1, { signal: controller.signal })).rejects.toMatchObject({
+			name: 'AbortError',
+		});
 		controller.abort();
 		for (let turns = 0; turns < 50; turns++) {
 			await expect(writer.write(file, turns)).resolves.toMatchObject({ bytes: expect.any(Number) });
