@@ -11,7 +11,7 @@ export {
 	type Step,
 	type ValidationIssue,
 } from './errors.ts';
-export { stringifyChunks } from './json/stringify-chunks.ts';
+export { type StringifyChunksOptions, stringifyChunks } from './json/stringify-chunks.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';
 export type {
@@ -40,7 +40,9 @@ export type {
 	ReadLinesOptions,
 	ReadOptions,
 	Replacer,
+	ReplacerFunction,
 	Rows,
+	Space,
 	ValueOrThunk,
 	WriteFileOptions,
 	WriteLinesOptions,

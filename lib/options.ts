@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { argumentOutOfRange, invalidArgument } from './errors.ts';
-import type { Durability, FileOptions, Replacer, WriteOptions } from './types.ts';
+import type { Durability, FileOptions, Replacer, Space, WriteOptions } from './types.ts';
 
 const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Durability[];
 
@@ -41,8 +41,8 @@ export function checkFileOptions(options: unknown): CheckedFileOptions {
 
 /** How a value becomes text, checked. */
 export interface CheckedJsonOptions {
-	readonly replacer: Replacer | null | undefined;
-	readonly space: string | number | null | undefined;
+	readonly replacer: Replacer | undefined;
+	readonly space: Space | undefined;
 	readonly strict: boolean;
 	readonly finalNewline: boolean;
 }

@@ -24,8 +24,14 @@ export function isWeaker(a: Durability, b: Durability): boolean {
 	return RANK[a] < RANK[b];
 }
 
-/** A `replacer` as JSON.stringify takes it. */
-export type Replacer = ((this: unknown, key: string, value: unknown) => unknown) | ReadonlyArray<string | number>;
+/** Called for every property as JSON.stringify does: `this` is the holder. */
+export type ReplacerFunction = (this: unknown, key: string, value: unknown) => unknown;
+
+/** What JSON.stringify takes as its second argument: a function, or the names of the properties to write. */
+export type Replacer = ReplacerFunction | ReadonlyArray<string | number> | null;
+
+/** What JSON.stringify takes as its third argument: a number of spaces up to 10, or up to 10 characters. */
+export type Space = string | number | null;
 
 /** What `onProgress` is told after each chunk that went to the file. */
 export interface WriteProgress {
@@ -52,7 +58,7 @@ export interface FileOptions {
 
 /** Options of `writeJsonLines`. */
 export interface WriteLinesOptions extends FileOptions {
-	readonly replacer?: Replacer | null | undefined;
+	readonly replacer?: Replacer | undefined;
 	/**
 	 * Reject what JSON would silently drop or change: NaN, infinities, undefined, functions, symbols, Map, Set, instances
 	 * of classes without toJSON, invalid dates, holes in arrays. The error names the offender's place.
@@ -66,7 +72,7 @@ export interface WriteLinesOptions extends FileOptions {
 /** Options of `writeJson`. */
 export interface WriteOptions extends WriteLinesOptions {
 	/** Indentation, as JSON.stringify takes it. */
-	readonly space?: string | number | null | undefined;
+	readonly space?: Space | undefined;
 }
 
 /** Options of `writeFile`. */

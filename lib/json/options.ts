@@ -3,15 +3,7 @@
  * same way.
  */
 import { types } from 'node:util';
-
-/** Called for every property as `JSON.stringify` does: `this` is the holder. */
-export type ReplacerFunction = (this: unknown, key: string, value: unknown) => unknown;
-
-/** What `JSON.stringify` takes as its second argument: a function, or the names of the properties to write. */
-export type Replacer = ReplacerFunction | ReadonlyArray<string | number> | null;
-
-/** What `JSON.stringify` takes as its third argument: a number of spaces up to 10, or up to 10 characters. */
-export type Space = string | number | null;
+import type { Replacer, ReplacerFunction, Space } from '../types.ts';
 
 /** How {@link createJsonSource} writes. */
 export interface JsonSourceOptions {

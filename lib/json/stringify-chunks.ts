@@ -3,8 +3,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Replacer, Space } from '../types.ts';
 import { createJsonSource } from './json-source.ts';
-import type { Replacer, Space } from './options.ts';
 
 /** How {@link stringifyChunks} works. */
 export interface StringifyChunksOptions {

@@ -6,11 +6,13 @@
  * A writer never leaves a token half written. Before it writes, it knows that {@link RESERVED_BYTES} are free, which
  * every short token fits in; longer text goes through {@link Traversal.suspend} and is handed out in pieces.
  */
+
+import type { ReplacerFunction } from '../types.ts';
 import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
 import { ASYNC_ARRAY, Frame, type FrameKind } from './frame.ts';
 import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
 import { MAX_NUMBER_BYTES } from './numbers.ts';
-import type { NormalizedReplacer, ReplacerFunction } from './options.ts';
+import type { NormalizedReplacer } from './options.ts';
 import { MAX_UNIT_BYTES, SHORT_STRING_BYTES, sliceEnd } from './strings.ts';
 
 /** Free at the end of a buffer whenever a token is begun: a separator and a line's indentation, a key, a short value. */

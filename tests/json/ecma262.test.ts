@@ -3,7 +3,7 @@
  * built-ins/JSON/stringify) covers is here, rewritten, and held against the native implementation as well.
  */
 import { describe, expect, it } from 'vitest';
-import type { Replacer, Space } from '../../lib/json/options.ts';
+import type { Replacer, Space } from '../../lib/types.ts';
 import { native, ours } from './support.ts';
 
 interface Call {

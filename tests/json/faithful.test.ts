@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MIN_BUFFER_BYTES } from '../../lib/json/byte-source.ts';
-import type { Replacer, Space } from '../../lib/json/options.ts';
+import type { Replacer, Space } from '../../lib/types.ts';
 import { build, CallLog, type Recipe, recipes } from './generated.ts';
 import { native, type Outcome, ours, SMALL_ROOM } from './support.ts';
 

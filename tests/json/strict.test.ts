@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createJsonSource } from '../../lib/json/json-source.ts';
-import type { Replacer } from '../../lib/json/options.ts';
+import type { Replacer } from '../../lib/types.ts';
 import { drain } from './support.ts';
 
 async function refusal(value: unknown, replacer?: Replacer): Promise<string> {

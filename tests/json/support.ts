@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer';
 import { expect } from 'vitest';
 import { type ByteSource, MIN_BUFFER_BYTES } from '../../lib/json/byte-source.ts';
 import { createJsonSource } from '../../lib/json/json-source.ts';
-import type { Replacer, Space } from '../../lib/json/options.ts';
 import { RESERVED_BYTES } from '../../lib/json/traversal.ts';
+import type { Replacer, Space } from '../../lib/types.ts';
 
 /** What a serialisation came to. */
 export type Outcome = { text: string | undefined } | { error: string };
