@@ -27,8 +27,12 @@ class Listeners {
 
 const bySignal = new WeakMap<AbortSignal, Listeners>();
 
-/** Calls back when the signal is aborted. @returns a function that ends it. */
+/** Calls back when the signal is aborted; at once where it is already. @returns a function that ends it. */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+	if (signal.aborted) {
+		callback();
+		return () => undefined;
+	}
 	let listeners = bySignal.get(signal);
 	if (listeners === undefined) {
 		listeners = new Listeners(signal);

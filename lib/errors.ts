@@ -31,6 +31,7 @@ export type Step =
 	| 'rename'
 	| 'sync-directory'
 	| 'submit'
+	| 'discard'
 	| 'remove'
 	| 'read'
 	| 'parse'
@@ -85,13 +86,16 @@ export class DurableJsonError extends Error {
 
 /** The `code` of a system error, or undefined for anything else. */
 export function codeOf(error: unknown): string | undefined {
-	if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-	return typeof error.code === 'string' ? error.code : undefined;
+	return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown, which may be a thing that cannot even be turned into text. */
 export function messageOf(error: unknown): string {
-	return error instanceof Error ? error.message : String(error);
+	try {
+		return String(error instanceof Error ? error.message : error);
+	} catch {
+		return 'something without a message was thrown';
+	}
 }
 
 /** A bad argument: TypeError with the code `ERR_INVALID_ARGUMENT`, naming the option and the value. */

@@ -8,16 +8,25 @@ const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Dura
 
 /** The absolute path that a path or file URL stands for. */
 export function toAbsolutePath(input: unknown): string {
-	if (input instanceof URL) {
-		if (input.protocol !== 'file:') throw invalidArgument('path', 'a string or a file: URL', input.href);
-		return path.resolve(fileURLToPath(input));
+	const text = input instanceof URL ? pathOfUrl(input) : input;
+	if (typeof text !== 'string') throw invalidArgument('path', 'a string or a file: URL', input);
+	if (text === '' || text.includes('\0')) throw invalidArgument('path', 'a path without NUL, not empty', text);
+	if (text.endsWith('/') || text.endsWith(path.sep) || ['.', '..'].includes(path.basename(text))) {
+		throw invalidArgument('path', 'the path of a file, not of a directory', text);
 	}
-	if (typeof input !== 'string') throw invalidArgument('path', 'a string or a file: URL', input);
-	if (input === '' || input.includes('\0')) throw invalidArgument('path', 'a path without NUL, not empty', input);
-	if (input.endsWith('/') || input.endsWith(path.sep)) {
-		throw invalidArgument('path', 'the path of a file, not of a directory', input);
+	// What '..' means behind a symbolic link only the file system can tell: path.resolve would cut off the link's name.
+	const climbs = path.sep === '/' && text.split('/').includes('..');
+	if (!climbs) return path.resolve(text);
+	return path.isAbsolute(text) ? text : `${process.cwd()}/${text}`;
+}
+
+function pathOfUrl(url: URL): string {
+	if (url.protocol !== 'file:') throw invalidArgument('path', 'a string or a file: URL', url.href);
+	try {
+		return fileURLToPath(url);
+	} catch (cause) {
+		throw Object.assign(invalidArgument('path', 'a file: URL of this machine', url.href), { cause });
 	}
-	return path.resolve(input);
 }
 
 /** The options that every kind of write takes, checked. */
@@ -65,7 +74,12 @@ export function asOptions<T extends object>(options: unknown): Partial<T> {
 /** By its shape, as Node does: a signal may come from another realm. */
 export function checkSignal(signal: unknown): void {
 	if (signal === undefined) return;
-	if (typeof signal !== 'object' || signal === null || !('aborted' in signal) || !('addEventListener' in signal)) {
+	const { aborted, addEventListener, removeEventListener } = Object(signal) as Partial<AbortSignal>;
+	if (
+		typeof aborted !== 'boolean' ||
+		typeof addEventListener !== 'function' ||
+		typeof removeEventListener !== 'function'
+	) {
 		throw invalidArgument('options.signal', 'an AbortSignal', signal);
 	}
 }

@@ -5,8 +5,8 @@ import { OwnFailure } from './commit/own-failure.ts';
 import { PendingDocument } from './commit/pending-document.ts';
 import { resolveTarget } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
-import { DurableJsonError, invalidArgument } from './errors.ts';
-import { type DocumentEntry, documentRegistry, type Landed } from './lock/document-registry.ts';
+import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
+import { type DocumentEntry, documentRegistry, inPlace, type Landed } from './lock/document-registry.ts';
 import { asOptions, type CheckedFileOptions, checkFileOptions, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
@@ -52,8 +52,7 @@ class OpenPendingFile implements PendingFile {
 		this.#document = document;
 		this.#options = options;
 		const { signal } = options;
-		if (signal?.aborted) this.#discardAborted();
-		else if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.#discardAborted());
+		this.#stopListening = signal && onAbort(signal, () => this.#discardAborted());
 	}
 
 	get bytes(): number {
@@ -87,7 +86,8 @@ class OpenPendingFile implements PendingFile {
 			try {
 				this.#assertOpen();
 				this.#state = 'over';
-				const landed = await registry.exclusive(this.#document.target.key, (entry) => this.#land(entry, sequence));
+				const { key } = this.#document.target;
+				const { removed: _, ...landed } = await registry.exclusive(key, (entry) => this.#land(entry, sequence));
 				return { path: this.path, ...landed, sequence, superseded: sequence < landed.sequence };
 			} catch (error) {
 				throw error instanceof OwnFailure ? error.reason : error;
@@ -124,10 +124,12 @@ class OpenPendingFile implements PendingFile {
 				if (this.#options.signal?.aborted) throw new OwnFailure(this.#options.signal.reason);
 			});
 		});
-		entry.landed = { sequence, bytes, durability: 'none', directorySynced: false, durationMs: 0 };
+		entry.landed = inPlace(sequence, bytes, false);
 		const { durability, directorySynced } = await document.harden();
-		entry.landed = { sequence, bytes, durability, directorySynced, durationMs: clock.monotonicMs() - startMs };
-		return entry.landed;
+		const durationMs = clock.monotonicMs() - startMs;
+		const landed = { sequence, removed: false, bytes, durability, directorySynced, durationMs };
+		entry.landed = landed;
+		return landed;
 	}
 
 	async #discardNow(): Promise<void> {
@@ -166,18 +168,27 @@ function toldToItsCaller(): void {}
 /** Nobody waits for what an abort removes; a file that stays is found by the next sweep. */
 function ignoreLitter(): void {}
 
+/** Bytes that a write stream gathers before it asks its writer to wait. */
+const STREAM_BUFFER_BYTES = 64 * 1024;
+
 /**
  * A writable stream whose bytes become the document when it ends: 'finish' comes after the commit. A stream that is
- * destroyed, or fails, leaves the document as it was. Errors are those of {@link openPendingFile} and of its methods.
+ * destroyed before 'finish', fails, or is aborted by its signal leaves the document as it was, unless the rename has been
+ * made already. Errors are those of {@link openPendingFile} and of its methods.
  */
 export function createWriteStream(path: string | URL, options?: PendingFileOptions): Writable {
 	const absolute = toAbsolutePath(path);
-	checkFileOptions(options);
+	const { signal } = checkFileOptions(options);
+	/** Aborted when the stream is destroyed, so that a commit under way stops before its rename. */
+	const destroyed = new AbortController();
+	let stopListening: (() => void) | undefined;
 	let file: PendingFile | undefined;
-	return new Writable({
+	const stream = new Writable({
+		highWaterMark: STREAM_BUFFER_BYTES,
 		construct(callback) {
+			const opening = openPendingFile(absolute, { ...options, signal: destroyed.signal });
 			settle(
-				openPendingFile(absolute, options).then((opened) => {
+				opening.then((opened) => {
 					file = opened;
 				}),
 				callback,
@@ -186,19 +197,31 @@ export function createWriteStream(path: string | URL, options?: PendingFileOptio
 		write(chunk: Buffer, _encoding, callback) {
 			settle(file?.write(chunk), callback);
 		},
+		writev(chunks: { chunk: Buffer }[], callback) {
+			settle(file?.write(Buffer.concat(chunks.map(({ chunk }) => chunk))), callback);
+		},
 		final(callback) {
 			settle(file?.commit(), callback);
 		},
 		destroy(error, callback) {
+			stopListening?.();
+			destroyed.abort(error ?? undefined);
 			settle(file?.discard(), (discardError) => callback(error ?? discardError ?? null));
 		},
 	});
+	if (signal !== undefined) stopListening = onAbort(signal, () => stream.destroy(toError(signal.reason)));
+	return stream;
 }
 
 /** Calls back when the promise has settled. */
 function settle(promise: Promise<unknown> | undefined, callback: (error?: Error | null) => void): void {
 	Promise.resolve(promise).then(
 		() => callback(),
-		(error: Error) => callback(error),
+		(reason: unknown) => callback(toError(reason)),
 	);
+}
+
+/** Streams take errors only: a reason that is none would count as success. */
+function toError(reason: unknown): Error {
+	return reason instanceof Error ? reason : new Error(`aborted: ${messageOf(reason)}`, { cause: reason });
 }

@@ -1,5 +1,7 @@
 /** Reading documents. */
 import { isUtf8 } from 'node:buffer';
+import path from 'node:path';
+import { belongsTo, parseTempName } from './commit/temp-name.ts';
 import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
 import { asOptions, checkFunction, checkSignal, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
@@ -26,39 +28,79 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 	checkFunction('options.onFallback', onFallback);
 	checkSignal(signal);
 	signal?.throwIfAborted();
-	let bytes: Uint8Array;
-	try {
-		bytes = await fileSystem.readFile(absolute, signal && { signal });
-	} catch (cause) {
-		signal?.throwIfAborted();
-		const error = readError(absolute, cause);
-		if (codeOf(cause) !== 'ENOENT' || !('fallback' in checked)) throw error;
-		onFallback?.({ path: absolute, reason: 'missing', error });
+	const bytes = await readDocument(fileSystem, absolute, signal, onFallback);
+	if (bytes instanceof DurableJsonError) {
+		if (!('fallback' in checked)) throw bytes;
+		onFallback?.({ path: absolute, reason: 'missing', error: bytes });
 		return checked.fallback as T;
 	}
 	const value = parse(absolute, bytes, 'the document');
 	return schema === undefined ? (value as T) : validate(schema, value, absolute);
 }
 
+/** The bytes of a document, or the error that says that there is none. */
+async function readDocument(
+	fileSystem: FileSystem,
+	path: string,
+	signal: AbortSignal | undefined,
+	onFallback: ReadOptions['onFallback'],
+): Promise<Uint8Array | DurableJsonError> {
+	try {
+		return await fileSystem.readFile(path, signal && { signal });
+	} catch (cause) {
+		signal?.throwIfAborted();
+		const error = readError(path, cause);
+		if (codeOf(cause) !== 'ENOENT') throw error;
+		const aside = fileSystem.semantics === 'win32' ? await readAside(fileSystem, path) : undefined;
+		if (aside === undefined) return error;
+		onFallback?.({ path, reason: 'aside', error });
+		return aside;
+	}
+}
+
+/**
+ * On Windows a document that is held open is moved aside before its successor takes the name. For that moment, or until
+ * recovery where the writer was killed in it, the document is the file aside.
+ */
+async function readAside(fileSystem: FileSystem, document: string): Promise<Uint8Array | undefined> {
+	const directory = path.dirname(document);
+	try {
+		const aside = (await fileSystem.readdir(directory))
+			.filter((name) => {
+				const temp = parseTempName(name);
+				return temp?.state === 'aside' && belongsTo(temp, path.basename(document));
+			})
+			.sort()
+			.at(-1);
+		return await fileSystem.readFile(aside === undefined ? document : path.join(directory, aside));
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return undefined;
+		throw readError(document, error);
+	}
+}
+
 /**
  * Reads a JSON Lines file, a value a line, in bounded memory. Empty lines are passed over. The file is opened at the first
  * step and closed at the end, also when the loop is left early.
  *
- * The steps reject with ERR_READ_FAILED, ERR_CORRUPT (naming the line), ERR_VALIDATION, or the signal's reason.
+ * Throws a TypeError of code ERR_INVALID_ARGUMENT; the steps reject with ERR_READ_FAILED, ERR_CORRUPT (naming the line),
+ * ERR_VALIDATION, or the signal's reason.
  */
-export async function* readJsonLines<T = unknown>(
-	path: string | URL,
-	options?: ReadLinesOptions<T>,
-): AsyncGenerator<T> {
+export function readJsonLines<T = unknown>(path: string | URL, options?: ReadLinesOptions<T>): AsyncGenerator<T> {
 	const absolute = toAbsolutePath(path);
-	const { schema, signal, fileSystem = nodeFileSystem } = asOptions<ReadLinesOptions<T>>(options);
-	checkSignal(signal);
+	const checked = asOptions<ReadLinesOptions<T>>(options);
+	checkSignal(checked.signal);
+	return parseLines(absolute, checked);
+}
+
+async function* parseLines<T>(path: string, options: Partial<ReadLinesOptions<T>>): AsyncGenerator<T> {
+	const { schema, signal, fileSystem = nodeFileSystem } = options;
 	let number = 0;
-	for await (const line of linesOf(fileSystem, absolute, signal)) {
+	for await (const line of linesOf(fileSystem, path, signal)) {
 		number += 1;
 		if (line.length === 0) continue;
-		const value = parse(absolute, line, `line ${number}`);
-		yield schema === undefined ? (value as T) : await validate(schema, value, absolute);
+		const value = parse(path, line, `line ${number}`);
+		yield schema === undefined ? (value as T) : await validate(schema, value, path);
 	}
 }
 

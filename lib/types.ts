@@ -13,7 +13,8 @@ export type Bytes = number;
  * What a resolved promise stands for, from most to least:
  * - `full`: the value survives a power cut (file and directory are synced)
  * - `file`: the content is synced, its name is not: after a power cut the document before may be back
- * - `none`: nothing is synced; still atomic towards readers and when the process dies
+ * - `none`: nothing is synced; still atomic towards readers and when the process dies. A power cut may leave no whole
+ *   document, not even the one before.
  */
 export type Durability = 'full' | 'file' | 'none';
 
@@ -45,7 +46,8 @@ export interface WriteProgress {
 export interface FileOptions {
 	/**
 	 * Cancels the write; the promise rejects with the signal's reason. Honoured up to the rename: after it the value is
-	 * in place and the signal is ignored.
+	 * in place and the signal is ignored. Where other calls were merged into this one, and no value before it is left to
+	 * write for them, this value may land for them although its own caller has been told that it was cancelled.
 	 */
 	readonly signal?: AbortSignal | undefined;
 	/** @defaultValue `'full'` */
@@ -98,8 +100,8 @@ export interface WriteReceipt {
 /** A value, or a function that is called for it when the commit starts. */
 export type ValueOrThunk = unknown;
 
-/** Rows of a JSON Lines file. */
-export type Rows<T = unknown> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>;
+/** Rows of a JSON Lines file. A string, whose characters hardly are rows, is none. */
+export type Rows<T = unknown> = (object & Iterable<T>) | AsyncIterable<T> | ReadableStream<T>;
 
 /** Bytes for `writeFile`: one piece, or an iterable or stream of pieces. */
 export type FileData =
@@ -166,7 +168,8 @@ export interface JsonWriter {
 	 * Writes a value as JSON. `value` is anything that JSON.stringify takes, with async iterables at any depth written as
 	 * arrays; a function is called for the value when the commit starts. While a commit of this path is under way only the
 	 * newest value is kept; the promise resolves when this value or a newer one is durable. Leave the value unchanged
-	 * until then: one whose JSON fits in a buffer of 256 KiB is read in one synchronous pass, a larger one over many turns.
+	 * until then: one whose JSON is less than 250,000 bytes is read in one synchronous pass, a larger one over many turns.
+	 * A value whose iterables wait for another write of the same path waits for ever.
 	 *
 	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
 	 * of code ERR_INVALID_ARGUMENT.
@@ -183,15 +186,18 @@ export interface JsonWriter {
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void;
 	/**
 	 * Removes the document and this library's own files beside it, durably. Writes of the path that still wait are
-	 * superseded; a path without a document is fine.
+	 * superseded; a path without a document is fine. A removal is never merged with what comes after it.
 	 */
 	remove(path: string | URL): Promise<void>;
 	/**
-	 * Resolves when everything submitted so far (for one path, where given) has settled. Rejects where a scheduled write
-	 * failed since the last flush: with its error, or an AggregateError of several.
+	 * Resolves when everything submitted so far (for one path as it is spelt, where given) has settled. Rejects where a
+	 * scheduled write of it failed since the last flush: with its error, or an AggregateError of several, at most 100.
 	 */
 	flush(path?: string | URL): Promise<void>;
-	/** Flushes, then refuses further calls (ERR_CLOSED). A second call waits for the first. */
+	/**
+	 * Refuses further calls at once (ERR_CLOSED), and resolves when all before has settled; rejects as {@link flush} does.
+	 * A second call waits for the first.
+	 */
 	close(): Promise<void>;
 	[Symbol.asyncDispose](): Promise<void>;
 	stats(): WriterStats;
@@ -229,7 +235,11 @@ export interface PendingFile {
 /** Why `readJson` gave something else than what stands in the document. */
 export interface FallbackReason {
 	readonly path: string;
-	readonly reason: 'missing';
+	/**
+	 * - `missing`: there is no document, `fallback` is given
+	 * - `aside`: the document had been moved aside (Windows) for its successor, which has not come; it is given
+	 */
+	readonly reason: 'missing' | 'aside';
 	readonly error: DurableJsonError;
 }
 

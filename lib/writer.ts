@@ -42,7 +42,19 @@ export function createWriter(options?: WriterOptions): JsonWriter {
 }
 
 /** The part of a request that depends on what is written. */
-type Content = Pick<Request, 'begin' | 'rereadable' | 'release' | 'mayBeEmpty'>;
+type Content = Pick<Request, 'begin' | 'rereadable' | 'mayBeEmpty'> & {
+	/** What the caller handed over: a stream among it is closed where it is not read. */
+	readonly value: unknown;
+};
+
+/** A failed `schedule` that no flush has told yet. */
+interface ScheduleFailure {
+	readonly path: string;
+	readonly error: unknown;
+}
+
+/** So many are kept for the next flush; `onError` is told of each. */
+const MAX_SCHEDULE_FAILURES = 100;
 
 class Writer implements JsonWriter {
 	readonly #ports: CommitPorts;
@@ -59,8 +71,7 @@ class Writer implements JsonWriter {
 		directorySyncs: 0,
 		pending: 0,
 	};
-	/** Failures of `schedule` that no flush has told yet. */
-	#scheduleErrors: unknown[] = [];
+	#scheduleFailures: ScheduleFailure[] = [];
 	readonly #sweeps = new Set<Promise<void>>();
 	#closing: Promise<void> | undefined;
 
@@ -94,43 +105,43 @@ class Writer implements JsonWriter {
 		}
 		// An iterator that is its own iterable (a generator) can be read once, like a stream.
 		const rereadable = isRereadable(rows) && !('next' in rows);
-		const content = contentOf(rows, rereadable, () => createJsonLinesSource(rows, json));
-		return this.#submit(path, options, { ...content, mayBeEmpty: true }).promise;
+		const begin = (): ByteSource => createJsonLinesSource(rows, json);
+		return this.#submit(path, options, { value: rows, rereadable, begin, mayBeEmpty: true }).promise;
 	}
 
 	async writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt> {
 		if (!isFileData(data)) throw invalidArgument('data', 'a string, a view of bytes, or an iterable of those', data);
 		const rereadable = isRereadable(data) && !(typeof data === 'object' && 'next' in data);
-		const content = contentOf(data, rereadable, () => createFileDataSource(data));
-		return this.#submit(path, options, { ...content, mayBeEmpty: true }).promise;
+		const begin = (): ByteSource => createFileDataSource(data);
+		return this.#submit(path, options, { value: data, rereadable, begin, mayBeEmpty: true }).promise;
 	}
 
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
-		const { promise } = this.#submitJson(path, value, options);
+		const { promise, request } = this.#submitJson(path, value, options);
+		const { path: absolute } = request;
 		promise.catch((error: unknown) => {
-			this.#scheduleErrors.push(error);
+			const failures = this.#scheduleFailures;
+			if (failures.length < MAX_SCHEDULE_FAILURES) failures.push({ path: absolute, error });
 			this.#onError(error);
 		});
 	}
 
 	async remove(path: string | URL): Promise<void> {
-		const nothing: Content = {
-			begin: () => createFileDataSource(''),
-			rereadable: true,
-			release: () => undefined,
-			mayBeEmpty: true,
-		};
+		const begin = (): ByteSource => createFileDataSource('');
+		const nothing = { value: undefined, rereadable: true, begin, mayBeEmpty: true };
 		await this.#submit(path, undefined, nothing, 'remove').promise;
 	}
 
 	async flush(path?: string | URL): Promise<void> {
-		if (path === undefined) {
+		const wanted = path === undefined ? undefined : toAbsolutePath(path);
+		if (wanted === undefined) {
 			await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.settled()));
 		} else {
-			await this.#lanes.get(toAbsolutePath(path))?.settled();
+			await this.#lanes.get(wanted)?.settled();
 		}
-		const errors = this.#scheduleErrors;
-		this.#scheduleErrors = [];
+		const told = this.#scheduleFailures.filter((failure) => wanted === undefined || failure.path === wanted);
+		this.#scheduleFailures = this.#scheduleFailures.filter((failure) => !told.includes(failure));
+		const errors = told.map(({ error }) => error);
 		if (errors.length === 1) throw errors[0];
 		if (errors.length > 1) throw new AggregateError(errors, `${errors.length} scheduled writes failed`);
 	}
@@ -151,16 +162,20 @@ class Writer implements JsonWriter {
 	#submitJson(path: string | URL, value: ValueOrThunk, options: WriteOptions | undefined): Submission {
 		const json = checkJsonOptions(options);
 		if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
-		const content = contentOf(value, isRereadable(value), () => createValueSource(value, json));
-		return this.#submit(path, options, { ...content, mayBeEmpty: false });
+		const begin = (): ByteSource => createValueSource(value, json);
+		return this.#submit(path, options, { value, rereadable: isRereadable(value), begin, mayBeEmpty: false });
 	}
 
 	/** Takes a call: checks it, gives it its place in the order, and hands it to the lane of its path. */
 	#submit(path: unknown, options: unknown, content: Content, kind: Request['kind'] = 'write'): Submission {
 		const absolute = toAbsolutePath(path);
 		const checked = checkFileOptions(options);
+		const { value, ...rest } = content;
+		// From here on a stream is ours to read or to close.
+		holdSource(value);
+		const release = (): void => releaseSource(value);
 		if (this.#closing !== undefined) {
-			content.release();
+			release();
 			throw new DurableJsonError('ERR_CLOSED', `${absolute} was not written: the writer is closed`, {
 				path: absolute,
 				step: 'submit',
@@ -168,10 +183,10 @@ class Writer implements JsonWriter {
 		}
 		const { signal } = checked;
 		if (signal?.aborted) {
-			content.release();
+			release();
 			throw signal.reason;
 		}
-		const request: Request = { kind, path: absolute, ...checked, ...content };
+		const request: Request = { kind, path: absolute, ...checked, ...rest, release };
 		const submission = new Submission(request, nextSequence(), this.#counters);
 		this.#laneOf(absolute).submit(submission);
 		return submission;
@@ -201,15 +216,14 @@ class Writer implements JsonWriter {
 	}
 }
 
-function contentOf(value: unknown, rereadable: boolean, create: () => ByteSource): Omit<Content, 'mayBeEmpty'> {
-	holdSource(value);
-	return { begin: create, rereadable, release: () => releaseSource(value) };
-}
-
 /** The source of a value; a function is called for it now. */
 function createValueSource(value: ValueOrThunk, options: CheckedJsonOptions): ByteSource {
 	const current = typeof value === 'function' ? (value() as unknown) : value;
-	if (types.isPromise(current)) throw new TypeError('the function for the value must not be asynchronous');
+	if (types.isPromise(current)) {
+		// Told here what is wrong; what becomes of the promise must not end the process.
+		current.catch(() => undefined);
+		throw new TypeError('the function for the value must not be asynchronous');
+	}
 	return createJsonSource(current, options);
 }
 

@@ -18,7 +18,7 @@ import { WORKLOADS } from './data.ts';
 const here = import.meta.dirname;
 const root = path.resolve(here, '../..');
 // Inside the repository, so that the library's dependencies are found; older Node versions cannot run TypeScript.
-const build = path.join(root, 'node_modules/.cache/serializer-bench');
+const build = path.join(root, `node_modules/.cache/serializer-bench-${process.pid}`);
 
 const { values: options } = parseArgs({
 	options: {
@@ -33,12 +33,12 @@ const { values: options } = parseArgs({
 });
 
 function compile(): void {
-	fs.rmSync(build, { recursive: true, force: true });
 	const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
 	const compiled = spawnSync(process.execPath, [tsc, '-p', path.join(here, 'tsconfig.json'), '--outDir', build], {
 		encoding: 'utf8',
 	});
 	if (compiled.status !== 0) console.error(compiled.stdout);
+	fs.mkdirSync(build, { recursive: true });
 	fs.writeFileSync(path.join(build, 'package.json'), '{"type":"module"}');
 }
 
@@ -105,4 +105,5 @@ try {
 	}
 } finally {
 	fs.rmSync(path.dirname(file), { recursive: true });
+	fs.rmSync(build, { recursive: true, force: true });
 }

@@ -8,7 +8,7 @@ import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem, OpenDirectory } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
-import { syncParentDirectories } from './parent-directories.ts';
+import { FORBIDDEN, syncParentDirectories } from './parent-directories.ts';
 
 /** So many waiting commits are not kept waiting for others. */
 const MAX_WAITING = 32;
@@ -30,8 +30,14 @@ export interface DirectorySynced {
 	readonly directorySyncs: number;
 }
 
+interface Synced {
+	/** Of the directory that was synced; undefined where the platform cannot sync one. */
+	readonly identity: string | undefined;
+	readonly directorySyncs: number;
+}
+
 interface Waiter {
-	resolve(result: DirectorySynced): void;
+	resolve(result: Synced): void;
 	reject(error: unknown): void;
 }
 
@@ -101,19 +107,20 @@ export class DirectoryCommits {
 
 	/** Makes finished renames in the directory durable, and the names of the directories that lead to it. */
 	async syncWithParents(): Promise<DirectorySynced> {
-		const { directorySynced, directorySyncs } = await this.#sync();
-		if (!directorySynced) return { directorySynced, directorySyncs };
+		const { identity, directorySyncs } = await this.#sync();
+		if (identity === undefined) return { directorySynced: false, directorySyncs };
 		try {
-			const parentSyncs = await syncParentDirectories(this.#fileSystem, this.#path);
-			return { directorySynced, directorySyncs: directorySyncs + parentSyncs };
+			const parentSyncs = await syncParentDirectories(this.#fileSystem, this.#path, identity);
+			return { directorySynced: true, directorySyncs: directorySyncs + parentSyncs };
 		} catch (error) {
-			if (!isUnsupported(this.#fileSystem, error)) throw error;
+			const impossible = isUnsupported(this.#fileSystem, error) || FORBIDDEN.has(codeOf(error) ?? '');
+			if (!impossible) throw error;
 			return { directorySynced: false, directorySyncs };
 		}
 	}
 
 	/** Resolves when a sync that began after this call is through. */
-	#sync(): Promise<DirectorySynced> {
+	#sync(): Promise<Synced> {
 		return new Promise((resolve, reject) => {
 			this.#waiting.push({ resolve, reject });
 			this.#startIfDue();
@@ -151,9 +158,9 @@ export class DirectoryCommits {
 		this.#syncing = true;
 		const startMs = this.#clock.monotonicMs();
 		try {
-			const directorySynced = await this.#syncOnce();
+			const identity = await this.#syncOnce();
 			covered.forEach(({ resolve }, index) => {
-				resolve({ directorySynced, directorySyncs: directorySynced && index === 0 ? 1 : 0 });
+				resolve({ identity, directorySyncs: identity !== undefined && index === 0 ? 1 : 0 });
 			});
 		} catch (error) {
 			for (const { reject } of covered) reject(error);
@@ -164,23 +171,27 @@ export class DirectoryCommits {
 		}
 	}
 
-	async #syncOnce(): Promise<boolean> {
+	/** @returns the identity of the directory; undefined where the platform cannot sync one. */
+	async #syncOnce(): Promise<string | undefined> {
 		try {
 			const directory = await this.#openDirectory();
+			const { identity } = directory.statSync();
 			if (!this.#handleShared) {
 				await directory.sync();
-				return true;
+				return identity;
 			}
-			const [current] = await Promise.all([this.#isCurrent(directory), directory.sync()]);
-			if (!current) {
-				await this.#closeDirectory();
-				await (await this.#openDirectory()).sync();
-			}
-			return true;
+			// The handle is as old as the oldest commit here: the directory may have been moved away since, and another made
+			// in its place.
+			const [named] = await Promise.all([this.#fileSystem.stat(this.#path), directory.sync()]);
+			if (named.identity === identity) return identity;
+			await this.#closeDirectory();
+			const current = await this.#openDirectory();
+			await current.sync();
+			return current.statSync().identity;
 		} catch (error) {
 			// A handle whose sync failed is never synced again: the kernel reports an error once and then forgets it.
 			await this.#closeDirectory();
-			if (isUnsupported(this.#fileSystem, error)) return false;
+			if (isUnsupported(this.#fileSystem, error)) return undefined;
 			throw error;
 		}
 	}
@@ -196,12 +207,6 @@ export class DirectoryCommits {
 			});
 		}
 		return this.#directory;
-	}
-
-	/** False where the directory was moved away, and another made in its place, since the handle was opened. */
-	async #isCurrent(directory: OpenDirectory): Promise<boolean> {
-		const [opened, named] = await Promise.all([directory.stat(), this.#fileSystem.stat(this.#path)]);
-		return opened.identity === named.identity;
 	}
 
 	async #closeDirectory(): Promise<void> {

@@ -7,36 +7,53 @@ import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
 import { belongsTo } from './temp-name.ts';
 
-/** Removes the document and its temporary files, and makes that durable. A document that is missing is fine. */
-export async function removeDocument(ports: CommitPorts, target: Target): Promise<DirectorySynced> {
+/**
+ * Removes the document and its temporary files, and makes that durable. A document that is missing is fine.
+ * @param onRemoved called when the name is gone, before that is durable
+ */
+export async function removeDocument(
+	ports: CommitPorts,
+	target: Target,
+	onRemoved: () => void,
+): Promise<DirectorySynced> {
 	// First, and durably, what recovery would promote to a document that is missing.
 	const { count, failures } = await removeDeadTemps(ports, target.directory, (temp) => belongsTo(temp, target.name));
-	for (const { error } of failures) throw failure(target, 'remove', error, 'not_applied');
+	for (const { error } of failures) {
+		// Another user's, and maybe alive: whether it comes to anything is for that user's recovery to tell.
+		if (codeOf(error) !== 'EACCES') throw failure(target, 'remove', error, 'not_applied');
+	}
 	const first = count > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
 	try {
 		await removeIfPresent(ports.fileSystem, path.join(target.directory, target.name));
 	} catch (error) {
 		throw failure(target, 'remove', error, 'not_applied');
 	}
+	onRemoved();
 	const { directorySynced, directorySyncs } = await syncDirectory(ports, target, 'unknown');
 	return { directorySynced, directorySyncs: directorySyncs + (first?.directorySyncs ?? 0) };
 }
 
-/** Syncs a document that an earlier commit left at a lower durability. */
-export async function hardenDocument(ports: CommitPorts, target: Target, full: boolean): Promise<DirectorySynced> {
+/** Syncs what an earlier commit left at a lower durability: a document, or just the directory where it was removed. */
+export async function hardenDocument(
+	ports: CommitPorts,
+	target: Target,
+	wanted: { readonly file: boolean; readonly directory: boolean },
+): Promise<DirectorySynced> {
 	const { fileSystem } = ports;
 	try {
-		const mode = fileSystem.semantics === 'win32' ? 'update' : 'read';
-		const file = await fileSystem.open(path.join(target.directory, target.name), mode);
-		try {
-			await file.sync();
-		} finally {
-			await file.close();
+		if (wanted.file) {
+			const mode = fileSystem.semantics === 'win32' ? 'update' : 'read';
+			const file = await fileSystem.open(path.join(target.directory, target.name), mode);
+			try {
+				await file.sync();
+			} finally {
+				await file.close();
+			}
 		}
 	} catch (error) {
 		throw failure(target, 'sync', error, 'unknown');
 	}
-	return full ? syncDirectory(ports, target, 'unknown') : { directorySynced: false, directorySyncs: 0 };
+	return wanted.directory ? syncDirectory(ports, target, 'unknown') : { directorySynced: false, directorySyncs: 0 };
 }
 
 /** Waits for a sync of the document's directory, shared with the commits at work there. */

@@ -9,14 +9,20 @@ import { codeOf } from '../errors.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 
-/** `created`: by this process, and its name is not synced yet. `durable`: its name has been synced. */
-type Standing = 'created' | 'durable';
+/**
+ * `created`: by this process, and its name is not synced yet. `durable`: its name has been synced; `identity` is that of
+ * the directory which had it then, where that is known.
+ */
+interface Standing {
+	readonly state: 'created' | 'durable';
+	readonly identity?: string;
+}
 
 /** Durable directories remembered; one that is forgotten costs another sync of its parent. */
 const MAX_REMEMBERED = 10_000;
 
 /** What opening a parent answers that this process may not look into; the last is Node's permission model. */
-const FORBIDDEN = new Set(['EACCES', 'EPERM', 'ERR_ACCESS_DENIED']);
+export const FORBIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ERR_ACCESS_DENIED']);
 
 function directories(fileSystem: FileSystem): Map<string, Standing> {
 	return sharedPart(fileSystem.scope, 'parent-directories', () => new Map<string, Standing>());
@@ -26,7 +32,7 @@ function directories(fileSystem: FileSystem): Map<string, Standing> {
 export async function createDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
 	const known = directories(fileSystem);
 	for (let missing = directory; (await fileSystem.lstat(missing)) === undefined; missing = path.dirname(missing)) {
-		known.set(missing, 'created');
+		known.set(missing, { state: 'created' });
 	}
 	await fileSystem.ensureDirectory(directory);
 }
@@ -34,12 +40,19 @@ export async function createDirectory(fileSystem: FileSystem, directory: string)
 /**
  * Makes the names of all directories on the way durable, outermost first: a directory counts as durable only after all
  * above it do. A parent that may not be opened is passed over, unless this process made the directory in it.
+ * @param identity of the directory: one that has been replaced by another of its name is not durable yet
  * @returns the number of syncs.
  */
-export async function syncParentDirectories(fileSystem: FileSystem, directory: string): Promise<number> {
+export async function syncParentDirectories(
+	fileSystem: FileSystem,
+	directory: string,
+	identity: string,
+): Promise<number> {
 	const known = directories(fileSystem);
+	const standing = known.get(directory);
+	if (standing?.state === 'durable' && (standing.identity ?? identity) !== identity) known.delete(directory);
 	const chain: string[] = [];
-	for (let child = directory; known.get(child) !== 'durable'; child = path.dirname(child)) {
+	for (let child = directory; known.get(child)?.state !== 'durable'; child = path.dirname(child)) {
 		if (path.dirname(child) === child) break;
 		chain.unshift(child);
 	}
@@ -49,10 +62,10 @@ export async function syncParentDirectories(fileSystem: FileSystem, directory: s
 			await syncOnce(fileSystem, path.dirname(child));
 			syncs += 1;
 		} catch (error) {
-			if (!FORBIDDEN.has(codeOf(error) ?? '') || known.get(child) === 'created') throw error;
+			if (!FORBIDDEN.has(codeOf(error) ?? '') || known.get(child)?.state === 'created') throw error;
 		}
 		known.delete(child);
-		known.set(child, 'durable');
+		known.set(child, child === directory ? { state: 'durable', identity } : { state: 'durable' });
 	}
 	if (known.size > MAX_REMEMBERED) forgetOldest(known);
 	return syncs;
@@ -70,6 +83,6 @@ async function syncOnce(fileSystem: FileSystem, directory: string): Promise<void
 function forgetOldest(known: Map<string, Standing>): void {
 	for (const [directory, standing] of known) {
 		if (known.size <= MAX_REMEMBERED) return;
-		if (standing === 'durable') known.delete(directory);
+		if (standing.state === 'durable') known.delete(directory);
 	}
 }

@@ -51,8 +51,10 @@ const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOT
 
 export class PendingDocument {
 	readonly target: Target;
-	/** What stands at the target. */
+	/** The document whose mode and owner are kept. */
 	#existing: FileStat | undefined;
+	/** Does a document stand at the target? */
+	#stands: boolean;
 	readonly #ports: CommitPorts;
 	readonly #options: CommitOptions;
 	readonly #temp: TempFile;
@@ -70,6 +72,7 @@ export class PendingDocument {
 		this.#ports = ports;
 		this.target = target;
 		this.#existing = target.existing;
+		this.#stands = target.existing !== undefined;
 		this.#options = options;
 		this.#temp = temp;
 		if (options.durability === 'full') {
@@ -106,10 +109,13 @@ export class PendingDocument {
 
 	/** Looks at the target again: a document may have come or changed since the target was resolved. */
 	async refresh(): Promise<void> {
-		this.#existing = await this.#attempt('resolve', async () => {
+		await this.#attempt('resolve', async () => {
 			const existing = await this.#ports.fileSystem.lstat(this.#targetPath);
-			if (existing === undefined || existing.kind === 'file') return existing;
-			throw new Error(`a ${existing.kind} has taken the document's place`);
+			if (existing !== undefined && existing.kind !== 'file') {
+				throw new Error(`a ${existing.kind} has taken the document's place`);
+			}
+			this.#stands = existing !== undefined;
+			this.#existing = existing ?? this.#existing;
 		});
 	}
 
@@ -142,7 +148,7 @@ export class PendingDocument {
 		await this.#attempt('sync-directory', async () => this.#directory?.opened());
 		const movesAside = fileSystem.semantics === 'win32';
 		// `ready` says 'complete': only a synced file may be called that.
-		if ((this.#existing === undefined || movesAside) && this.#options.durability !== 'none') {
+		if ((!this.#stands || movesAside) && this.#options.durability !== 'none') {
 			this.#markedReady = true;
 			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready')));
 			this.#phase = 'ready';
@@ -178,13 +184,15 @@ export class PendingDocument {
 		}
 	}
 
-	/** Removes the temporary file. Does nothing after the rename, and when called again. */
+	/** Removes the temporary file. Does nothing after the rename, and when called again. Rejects with ERR_WRITE_FAILED. */
 	async discard(): Promise<void> {
 		if (this.#phase === 'closed' || this.#phase === 'renamed') return;
 		try {
 			// Before the handle is closed: once its lock is gone, a recovery could take a `ready` file for an orphan.
 			await removeIfPresent(this.#ports.fileSystem, this.#temp.pathOf('part'));
 			if (this.#markedReady) await removeIfPresent(this.#ports.fileSystem, this.#temp.pathOf('ready'));
+		} catch (error) {
+			throw this.#error('discard', error, this.#markedReady ? 'unknown' : 'not_applied');
 		} finally {
 			this.#departed();
 			await this.#end();
@@ -220,10 +228,14 @@ export class PendingDocument {
 			if (this.#options.mode !== undefined) await file.chmod(this.#options.mode);
 			return;
 		}
-		const foreign = existing.uid !== created.uid || existing.gid !== created.gid;
-		const owned = !foreign || (await preserved(file.chown(existing.uid, existing.gid)));
-		// A file of another owner must not carry on with set-user-ID and the like.
-		const mode = owned ? existing.mode : existing.mode & 0o777;
+		const { uid, gid } = existing;
+		const foreign = uid !== created.uid || gid !== created.gid;
+		let { mode } = existing;
+		if (foreign && !(await preserved(file.chown(uid, gid)))) {
+			const groupKept = gid === created.gid || (await preserved(file.chown(created.uid, gid)));
+			// What a file lets its owner and group do must not go to another owner or group: set-user-ID, group access.
+			mode &= groupKept ? 0o777 : 0o707;
+		}
 		if (foreign || mode !== created.mode) await preserved(file.chmod(mode));
 	}
 
@@ -254,7 +266,7 @@ export class PendingDocument {
 		try {
 			await this.discard();
 		} catch (cleanupError) {
-			litter = `; the temporary file ${tempPath} could not be removed: ${messageOf(cleanupError)}`;
+			litter = `; and ${tempPath} stays behind: ${messageOf(cleanupError)}`;
 		}
 		if (error instanceof OwnFailure) return error;
 		return this.#error(step, error, lost || (this.#markedReady && litter !== '') ? 'unknown' : 'not_applied', litter);

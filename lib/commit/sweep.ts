@@ -1,8 +1,8 @@
 /**
  * Removing this library's own temporary files that no live writer holds.
  *
- * A file whose kernel lock can be taken has lost its writer: locks end with the process. Where no locks are to be had, age
- * decides.
+ * A file that was locked, and whose lock can be taken, has lost its writer: locks end with the process. Where the writer or
+ * the sweeper has no locks, age decides.
  */
 import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
@@ -10,10 +10,13 @@ import { codeOf } from '../errors.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
-import { parseTempName, type TempName } from './temp-name.ts';
+import { hashDocumentName, type Life, parseTempName, type TempName } from './temp-name.ts';
 
 /** Without locks a temporary file is taken for dead when nothing was written to it for so long. */
 const UNLOCKED_MAX_AGE_MS = 60 * 60 * 1000;
+
+/** Shorter names are never hashed: name and frame fit in 143 bytes even at three bytes a character. */
+const MIN_HASHED_LENGTH = 30;
 
 /** Directories remembered as swept; the oldest is forgotten past that, and merely swept again. */
 const MAX_REMEMBERED = 1024;
@@ -37,7 +40,12 @@ export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
  */
 export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {
 	const { failures } = await removeDeadTemps(ports, directory, (temp, present) => {
-		return temp.state === 'part' || ('name' in temp.document && present.has(temp.document.name));
+		if (temp.state === 'part') return true;
+		const { document } = temp;
+		if ('name' in document) return present.has(document.name);
+		return Array.from(present).some(
+			(name) => name.length > MIN_HASHED_LENGTH && hashDocumentName(name) === document.hash,
+		);
 	});
 	for (const { path: file, error } of failures) recoverChannel.publish({ path: file, action: 'remove', error });
 }
@@ -70,7 +78,7 @@ export async function removeDeadTemps(
 			if (temp === undefined || !wanted(temp, present)) continue;
 			const file = path.join(directory, name);
 			await attempt(file, async () => {
-				if (await removeIfDead(ports, file)) count += 1;
+				if (await removeIfDead(ports, file, temp.life)) count += 1;
 			});
 		}
 	});
@@ -78,13 +86,16 @@ export async function removeDeadTemps(
 }
 
 /** Removes a temporary file unless a live writer holds it. @returns whether it did. */
-async function removeIfDead({ fileSystem, clock }: CommitPorts, file: string): Promise<boolean> {
+async function removeIfDead({ fileSystem, clock }: CommitPorts, file: string, life: Life): Promise<boolean> {
+	// A link, a pipe or a directory of such a name is none of ours.
+	if ((await fileSystem.lstat(file))?.kind !== 'file') return false;
 	const opened = await fileSystem.open(file, 'update');
 	try {
 		const lock = opened.tryLock();
+		const byAge = life === 'age' || lock === 'unsupported';
 		const expired = clock.epochMs() - opened.statSync().modifiedMs > UNLOCKED_MAX_AGE_MS;
-		const dead = lock === 'locked' || (lock === 'unsupported' && expired);
-		// Our name, held by its lock or by nobody: nothing else can take this name meanwhile, it has 64 random bits.
+		const dead = byAge ? expired && lock !== 'busy' : lock === 'locked';
+		// Nothing else can have taken the name meanwhile: it has 64 random bits.
 		if (dead) {
 			await removeIfPresent(fileSystem, file);
 			recoverChannel.publish({ path: file, action: 'removed' });

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
+import { parseTempName } from './temp-name.ts';
 
 export interface Target {
 	/** The path as the caller spelt it, absolute. */
@@ -43,6 +44,7 @@ async function followLinks(fileSystem: FileSystem, submitted: string): Promise<T
 		if (existing?.kind !== 'symlink') {
 			assertWritableKind(submitted, existing);
 			const name = path.basename(current);
+			assertNotTemporary(submitted, name);
 			return { path: submitted, directory, name, key: path.join(directory, name), existing };
 		}
 		current = path.resolve(directory, await fileSystem.readlink(current));
@@ -59,6 +61,15 @@ async function resolveDirectory(fileSystem: FileSystem, directory: string): Prom
 		if (codeOf(error) !== 'ENOENT' || parent === directory) throw error;
 		return path.join(await resolveDirectory(fileSystem, parent), path.basename(directory));
 	}
+}
+
+/** A document of such a name would be taken for a leftover, and removed. */
+function assertNotTemporary(submitted: string, name: string): void {
+	if (parseTempName(name) === undefined) return;
+	throw new DurableJsonError('ERR_UNSUPPORTED', `${submitted} has the name of a temporary file of this library`, {
+		path: submitted,
+		step: 'resolve',
+	});
 }
 
 function assertWritableKind(submitted: string, existing: FileStat | undefined): void {

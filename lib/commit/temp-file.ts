@@ -3,9 +3,10 @@ import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Step } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
+import { sharedPart } from '../shared-state.ts';
 import { createDirectory } from './parent-directories.ts';
 import type { Target } from './target.ts';
-import { formatOrder, formatTempName, type TempState } from './temp-name.ts';
+import { formatOrder, formatTempName, type Life, type TempState } from './temp-name.ts';
 
 /** The ports that a commit works on. */
 export interface CommitPorts {
@@ -24,6 +25,13 @@ export interface TempFile {
 /** So many names are tried before it is an error; each has 64 random bits. */
 const MAX_NAME_ATTEMPTS = 16;
 
+/** Directories where kernel locks are not to be had, so that files there are told by their age. */
+function lockless(fileSystem: FileSystem): Set<string> {
+	return sharedPart(fileSystem.scope, 'lockless-directories', () => new Set<string>());
+}
+
+const MAX_REMEMBERED = 1024;
+
 /**
  * Opens a temporary file for the target, making missing parents.
  * @param permissions what the file is created with; the umask applies
@@ -38,15 +46,16 @@ export async function openTempFile(
 	let step: Step = 'open';
 	try {
 		for (let attempt = 0; attempt < MAX_NAME_ATTEMPTS; attempt++) {
-			const order = formatOrder(clock.epochMs(), sequence);
-			const random = fileSystem.uniqueId();
+			const life: Life = lockless(fileSystem).has(target.directory) ? 'age' : 'lock';
+			const identity = { life, order: formatOrder(clock.epochMs(), sequence), random: fileSystem.uniqueId() };
 			const pathOf = (state: TempState): string =>
-				path.join(target.directory, formatTempName(target.name, order, random, state));
+				path.join(target.directory, formatTempName(target.name, identity, state));
 			try {
 				step = 'open';
 				const file = await fileSystem.open(pathOf('part'), 'create-exclusive', permissions);
-				const created = await markAlive(fileSystem, file, pathOf('part'));
-				if (created !== undefined) return { file, created, pathOf };
+				const created = await markAlive(fileSystem, file, pathOf('part'), life);
+				if (created === 'lockless') rememberLockless(fileSystem, target.directory);
+				else if (created !== undefined) return { file, created, pathOf };
 			} catch (error) {
 				const code = codeOf(error);
 				if (code === 'ENOENT' && attempt === 0) {
@@ -66,22 +75,33 @@ export async function openTempFile(
 
 /**
  * Takes the kernel lock that tells a sweep the file is in use. A sweep that came between open and lock holds the lock
- * itself, or has unlinked the file already: then undefined, and another file is needed. Where there are no locks, sweeps
- * go by age.
+ * itself, or has unlinked the file already: then undefined, and another file is needed; so it is where a name that
+ * promises a lock can have none.
  */
-async function markAlive(fileSystem: FileSystem, file: OpenFile, tempPath: string): Promise<FileStat | undefined> {
+async function markAlive(
+	fileSystem: FileSystem,
+	file: OpenFile,
+	tempPath: string,
+	life: Life,
+): Promise<FileStat | 'lockless' | undefined> {
 	try {
-		if (file.tryLock() !== 'busy') {
-			const stat = file.statSync();
-			if (stat.linkCount > 0) return stat;
-		}
+		const lock = life === 'lock' ? file.tryLock() : 'locked';
+		const stat = lock === 'locked' ? file.statSync() : undefined;
+		if (stat !== undefined && stat.linkCount > 0) return stat;
 		await removeIfPresent(fileSystem, tempPath);
 		await file.close();
-		return undefined;
+		return lock === 'unsupported' ? 'lockless' : undefined;
 	} catch (error) {
 		await Promise.allSettled([removeIfPresent(fileSystem, tempPath), file.close()]);
 		throw error;
 	}
+}
+
+function rememberLockless(fileSystem: FileSystem, directory: string): void {
+	const known = lockless(fileSystem);
+	// Forgetting costs another attempt, no more.
+	if (known.size >= MAX_REMEMBERED) known.clear();
+	known.add(directory);
 }
 
 /** unlink, where a file that is gone already is fine. */

@@ -18,6 +18,11 @@ export interface TransferJob {
 	readonly mayBeEmpty: boolean;
 }
 
+/** Runs a piece of work, or lets it wait until it may run. */
+export type Run = <T>(work: () => Promise<T>) => Promise<T>;
+
+const atOnce: Run = (work) => work();
+
 export class Transfer {
 	readonly #job: TransferJob;
 	#buffer: Buffer = takeBuffer();
@@ -25,6 +30,10 @@ export class Transfer {
 	#filled = 0;
 	#document: PendingDocument | undefined;
 	#writing: Promise<void> | undefined;
+	/** What the write under way has failed with. */
+	#failure: { readonly error: unknown } | undefined;
+	/** Ends the wait for the source. */
+	#wake: (() => void) | undefined;
 	#closed = false;
 
 	constructor(job: TransferJob) {
@@ -44,31 +53,22 @@ export class Transfer {
 	};
 
 	/**
-	 * Moves bytes until the source is done, and all are written.
-	 * @returns false where the source must wait for something asynchronous and `mayWait` is false; call again.
+	 * Moves bytes until the source is done.
+	 * @returns false where the source must wait for something asynchronous: then {@link Transfer.runWaiting} is next.
 	 */
-	async run(mayWait: boolean): Promise<boolean> {
-		const { source } = this.#job;
-		for (;;) {
-			this.check();
-			const before = this.#filled;
-			this.#fill();
-			if (source.done) {
-				await this.#flush();
-				await this.#writing;
-				return true;
-			}
-			const { waiting } = source;
-			if (waiting !== undefined) {
-				if (!mayWait) return false;
-				await this.#untilSettledOrAborted(waiting);
-			} else if (this.#filled >= BUFFER_BYTES / 2 || (this.#filled === before && before > 0)) {
-				await this.#flush();
-			} else {
-				// Much work and few bytes: give the event loop its turn.
-				await new Promise(setImmediate);
-			}
-		}
+	run(): Promise<boolean> {
+		return this.#move(atOnce, false);
+	}
+
+	/** Moves bytes until the source is done, waiting for it as long as it takes; `disk` runs what needs the disk. */
+	async runWaiting(disk: Run): Promise<void> {
+		await this.#move(disk, true);
+	}
+
+	/** Writes what is left in the buffer. Everything is written when it resolves. */
+	async finish(): Promise<void> {
+		await this.#flush(atOnce);
+		await this.#writing;
 	}
 
 	/** Gives the buffers back; on the way out of a failure also closes the source and removes the temporary file. */
@@ -79,6 +79,27 @@ export class Transfer {
 		giveBuffer(this.#buffer);
 		if (this.#spare !== undefined) giveBuffer(this.#spare);
 		if (failed) await Promise.all([this.#job.source.close(), this.#document?.discard()]);
+	}
+
+	async #move(disk: Run, mayWait: boolean): Promise<boolean> {
+		const { source } = this.#job;
+		for (;;) {
+			this.check();
+			if (this.#failure !== undefined) throw this.#failure.error;
+			const before = this.#filled;
+			this.#fill();
+			if (source.done) return true;
+			const { waiting } = source;
+			if (waiting !== undefined) {
+				if (!mayWait) return false;
+				await this.#untilSettledOrFailed(waiting);
+			} else if (this.#filled >= BUFFER_BYTES / 2 || (this.#filled === before && before > 0)) {
+				await this.#flush(disk);
+			} else {
+				// Much work and few bytes: give the event loop its turn.
+				await new Promise(setImmediate);
+			}
+		}
 	}
 
 	#fill(): void {
@@ -94,14 +115,19 @@ export class Transfer {
 	}
 
 	/** Starts writing what the buffer holds, after the write before it, and goes on with the other buffer. */
-	async #flush(): Promise<void> {
+	async #flush(disk: Run): Promise<void> {
 		await this.#writing;
-		this.#document ??= await this.#job.open();
+		this.#document ??= await disk(this.#job.open);
 		if (this.#filled === 0) return;
+		const document = this.#document;
 		const full = this.#buffer;
-		this.#writing = this.#write(this.#document, full, this.#filled);
-		// Looked at by the next flush or the end; until then it must not count as unhandled.
-		this.#writing.catch(ignoreSeenElsewhere);
+		const length = this.#filled;
+		this.#writing = disk(() => this.#write(document, full, length));
+		// Met by the next flush, the end, or the wait for the source; until then it must not count as unhandled.
+		this.#writing.catch((error: unknown) => {
+			this.#failure = { error };
+			this.#wake?.();
+		});
 		this.#buffer = this.#spare ?? takeBuffer();
 		this.#spare = full;
 		this.#filled = 0;
@@ -117,17 +143,20 @@ export class Transfer {
 		}
 	}
 
-	/** A source may wait for ever; an abort must not wait with it. */
-	async #untilSettledOrAborted(waiting: Promise<void>): Promise<void> {
+	/** A source may wait for ever; neither an abort nor a failed write must wait with it. */
+	async #untilSettledOrFailed(waiting: Promise<void>): Promise<void> {
 		const { signal } = this.#job;
-		if (signal === undefined) return waiting;
+		if (signal === undefined && this.#writing === undefined) return waiting;
 		await new Promise<void>((resolve) => {
-			const stopListening = onAbort(signal, resolve);
+			const stopListening = signal && onAbort(signal, resolve);
+			this.#wake = resolve;
+			if (this.#failure !== undefined) resolve();
 			void waiting.then(() => {
-				stopListening();
+				stopListening?.();
 				resolve();
 			});
 		});
+		this.#wake = undefined;
 	}
 }
 

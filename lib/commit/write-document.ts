@@ -1,10 +1,11 @@
 /** One commit of one document: from the value to the durable name. */
+import { recoverChannel } from '../diagnostics.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import type { WriteProgress } from '../types.ts';
 import { type Achieved, type CommitOptions, PendingDocument } from './pending-document.ts';
 import type { Target } from './target.ts';
 import type { CommitPorts } from './temp-file.ts';
-import { Transfer } from './transfer.ts';
+import { type Run, Transfer } from './transfer.ts';
 
 /** What to write, known when the commit starts. */
 export interface DocumentJob extends Omit<CommitOptions, 'brief'> {
@@ -21,8 +22,8 @@ export interface Committed extends Achieved {
 	readonly durationMs: number;
 }
 
-/** Runs a job while holding a commit slot. */
-export type InSlot = <T>(job: () => Promise<T>) => Promise<T>;
+/** Runs a piece of work while holding a commit slot. */
+export type InSlot = Run;
 
 /**
  * Writes a document. The slot is held for the work of the disk and of the serializer; a source that must wait for the
@@ -77,7 +78,7 @@ class Commit {
 				onProgress && ((progress) => onProgress({ ...progress, elapsedMs: clock.monotonicMs() - this.#startMs })),
 			mayBeEmpty,
 		});
-		const done = await this.#transfer.run(false);
+		const done = await this.#transfer.run();
 		if (done) await this.#publish(this.#transfer);
 		return done;
 	}
@@ -85,8 +86,9 @@ class Commit {
 	async finish(inSlot: InSlot): Promise<void> {
 		const transfer = this.#transfer;
 		if (transfer === undefined) return;
-		await transfer.run(true);
+		await transfer.runWaiting(inSlot);
 		await inSlot(async () => {
+			await transfer.finish();
 			await transfer.document.refresh();
 			await this.#publish(transfer);
 		});
@@ -101,11 +103,17 @@ class Commit {
 		return { ...achieved, bytes, durationMs: this.#ports.clock.monotonicMs() - this.#startMs };
 	}
 
+	/** Never rejects: what made the commit fail is what counts. */
 	async abandon(): Promise<void> {
-		await this.#transfer?.close(true);
+		try {
+			await this.#transfer?.close(true);
+		} catch (error) {
+			recoverChannel.publish({ path: this.#target.path, action: 'discard', error });
+		}
 	}
 
 	async #publish(transfer: Transfer): Promise<void> {
+		await transfer.finish();
 		await transfer.document.stage();
 		await transfer.document.publish(transfer.check);
 		this.#onRenamed?.(transfer.document.bytes);

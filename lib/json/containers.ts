@@ -10,8 +10,9 @@ import { toLength } from './options.ts';
 import { checkObject } from './strict.ts';
 import type { Traversal } from './traversal.ts';
 
-const EMPTY_ARRAY = '[]';
-const EMPTY_OBJECT = '{}';
+/** The two brackets as little-endian words. */
+const EMPTY_ARRAY = 0x5d5b;
+const EMPTY_OBJECT = 0x7d7b;
 
 /** Typed arrays from this length on are worth the check that lets their indices be counted instead of listed. */
 const COUNTED_INDICES = 4096;
@@ -28,7 +29,7 @@ function checkNotOpen(t: Traversal, value: object): void {
 export function openArray(t: Traversal, at: number, value: readonly unknown[], entry: KeyEntry): number {
 	checkNotOpen(t, value);
 	const length = toLength(value.length);
-	if (length === 0) return t.writeText(at, EMPTY_ARRAY);
+	if (length === 0) return t.writeWord(at, EMPTY_ARRAY, 2);
 	t.push(ARRAY, value, length, entry);
 	return at;
 }
@@ -40,9 +41,7 @@ export function openAsyncIterable(t: Traversal, at: number, value: object, metho
 	return at;
 }
 
-/** `ordinary` where neither the object nor what it inherits from is a proxy. */
-export function openObject(t: Traversal, at: number, value: object, entry: KeyEntry, ordinary: boolean): number {
-	if (value === t.plainBuffer) return openBuffer(t, at, value as Buffer, entry);
+export function openObject(t: Traversal, at: number, value: object, entry: KeyEntry): number {
 	if (t.names !== undefined && isRawJSON?.(value)) return writeRaw(t, at, value);
 	if (t.strict) checkObject(t, value);
 	checkNotOpen(t, value);
@@ -52,12 +51,11 @@ export function openObject(t: Traversal, at: number, value: object, entry: KeyEn
 	}
 	const keys = t.names ?? Object.keys(value);
 	const { length } = keys;
-	if (length === 0) return t.writeText(at, EMPTY_OBJECT);
+	if (length === 0) return t.writeWord(at, EMPTY_OBJECT, 2);
 	if (length === 1 && keys[0] === 'rawJSON' && isRawJSON?.(value)) return writeRaw(t, at, value);
 	const frame = t.push(OBJECT, value, length, entry.under(t.indented ? t.depth + 2 : 0));
 	frame.keys = keys;
 	frame.dictionary = length > CACHED_KEYS_PER_OBJECT;
-	frame.ordinary = ordinary && !frame.dictionary && t.names === undefined;
 	return at;
 }
 
@@ -71,7 +69,7 @@ function writeRaw(t: Traversal, at: number, value: object): number {
  * view with properties of its own) takes the ordinary way.
  */
 function hasOnlyIndices(value: object): value is TypedArray {
-	if (!types.isTypedArray(value) || value.length < COUNTED_INDICES) return false;
+	if (!ArrayBuffer.isView(value) || !types.isTypedArray(value) || value.length < COUNTED_INDICES) return false;
 	const twin = viewAgain(value);
 	return twin !== undefined && isDeepStrictEqual(value, twin);
 }
@@ -94,8 +92,7 @@ const TYPED_ARRAYS = [
 ] as const;
 
 /** `{"type":"Buffer","data":[…]}`: the head as text, then a frame for the bytes, which writes the end too. */
-function openBuffer(t: Traversal, at: number, value: Buffer, entry: KeyEntry): number {
-	t.plainBuffer = undefined;
+export function openBuffer(t: Traversal, at: number, value: Buffer, entry: KeyEntry): number {
 	const depth = t.depth + 2;
 	const start = `${t.lineStart('{', depth)}"type"${t.colon}"Buffer"${t.lineStart(',', depth)}"data"${t.colon}`;
 	if (value.length === 0) return t.writeText(at, `${start}[]${t.lineStart('', depth - 1)}}`);

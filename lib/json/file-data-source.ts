@@ -1,6 +1,7 @@
 /** The bytes of `writeFile`: a string, a view, or an iterable or stream of those. */
 import type { FileData } from '../types.ts';
 import type { ByteSource } from './byte-source.ts';
+import { AsyncCursor, type Cursor, SyncCursor } from './cursor.ts';
 
 /** So many UTF-16 units of a string are encoded at a time; each gives at most three bytes. */
 const SLICE_UNITS = 4096;
@@ -22,26 +23,21 @@ export function createFileDataSource(data: FileData): ByteSource {
 
 class FileDataSource implements ByteSource {
 	done = false;
-	waiting: Promise<void> | undefined;
 	readonly rows = 0;
 	/** The piece that is being copied, and how far. */
 	#piece: Piece | undefined;
 	#position = 0;
 	#pieces = 0;
-	#iterator: Iterator<Piece> | AsyncIterator<Piece> | undefined;
-	readonly #isAsync: boolean = false;
-	/** What the last `next()` of an asynchronous iterator gave. */
-	#settled: (() => IteratorResult<Piece>) | undefined;
+	#cursor: Cursor | undefined;
 
 	constructor(data: FileData) {
-		if (isPiece(data)) {
-			this.#piece = data;
-		} else if (Symbol.asyncIterator in data) {
-			this.#iterator = data[Symbol.asyncIterator]();
-			this.#isAsync = true;
-		} else {
-			this.#iterator = data[Symbol.iterator]();
-		}
+		if (isPiece(data)) this.#piece = data;
+		else if (Symbol.asyncIterator in data) this.#cursor = new AsyncCursor(data, data[Symbol.asyncIterator]);
+		else this.#cursor = new SyncCursor(data, data[Symbol.iterator]);
+	}
+
+	get waiting(): Promise<void> | undefined {
+		return this.#cursor?.waiting;
 	}
 
 	fill(target: Buffer, offset: number): number {
@@ -49,14 +45,14 @@ class FileDataSource implements ByteSource {
 		for (let taken = 0; taken < MAX_PIECES_PER_FILL; taken++) {
 			at = this.#copy(target, at);
 			if (this.#piece !== undefined) return at;
-			if (this.#iterator === undefined) {
+			if (this.#cursor === undefined) {
 				this.done = true;
 				return at;
 			}
-			const next = this.#next(this.#iterator);
-			if (next === undefined) return at;
-			if (next.done) this.#iterator = undefined;
-			else this.#take(next.value);
+			const step = this.#cursor.next();
+			if (step === undefined) return at;
+			if (step.done) this.#cursor = undefined;
+			else this.#take(step.value);
 		}
 		return at;
 	}
@@ -66,41 +62,7 @@ class FileDataSource implements ByteSource {
 	}
 
 	async close(): Promise<void> {
-		const iterator = this.#iterator;
-		this.#iterator = undefined;
-		try {
-			const closing = iterator?.return?.();
-			// An iterator that is still busy with `next()` answers in its own time.
-			if (this.waiting === undefined) await closing;
-			else Promise.resolve(closing).catch(ignoreAfterEnd);
-		} catch {
-			// The write has ended already, and not because of this.
-		}
-	}
-
-	/** @returns undefined where the iterator must be waited for. */
-	#next(iterator: Iterator<Piece> | AsyncIterator<Piece>): IteratorResult<Piece> | undefined {
-		if (this.#settled !== undefined) {
-			const settled = this.#settled;
-			this.#settled = undefined;
-			return settled();
-		}
-		const next = iterator.next();
-		if (!this.#isAsync) return next as IteratorResult<Piece>;
-		this.waiting = Promise.resolve(next).then(
-			(result) => this.#settle(() => result),
-			(error: unknown) =>
-				this.#settle(() => {
-					this.#iterator = undefined;
-					throw error;
-				}),
-		);
-		return undefined;
-	}
-
-	#settle(outcome: () => IteratorResult<Piece>): void {
-		this.#settled = outcome;
-		this.waiting = undefined;
+		await this.#cursor?.close();
 	}
 
 	#take(piece: unknown): void {
@@ -145,5 +107,3 @@ function sliceAt(text: string, start: number): string {
 function isPiece(value: unknown): value is Piece {
 	return typeof value === 'string' || ArrayBuffer.isView(value);
 }
-
-function ignoreAfterEnd(): void {}

@@ -43,8 +43,6 @@ export class Frame {
 	index = 0;
 	/** True until the first child is written. */
 	empty = true;
-	/** True for an object that is no proxy and inherits from none, and has few keys. */
-	ordinary = false;
 	/** True for an object with so many keys that they are not worth keeping. */
 	dictionary = false;
 	/** The new line before each child where the output is indented and that line is short and ASCII. */

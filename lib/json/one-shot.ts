@@ -17,7 +17,7 @@ export function isRereadable(value: unknown): boolean {
  * not end the process as an unhandled 'error' event does.
  */
 export function holdSource(value: unknown): void {
-	if (value instanceof Readable) value.on('error', ignoreUntilRead);
+	if (!types.isProxy(value) && value instanceof Readable) value.on('error', ignoreUntilRead);
 }
 
 function ignoreUntilRead(): void {}

@@ -8,7 +8,7 @@
  */
 import type { ByteSource } from './byte-source.ts';
 import { formatPath } from './json-path.ts';
-import { forgetElementKinds } from './read-element.ts';
+import { meetShapes } from './read-element.ts';
 import { NOTHING, type Traversal } from './traversal.ts';
 import { writeValue } from './value.ts';
 import { walk } from './walk.ts';
@@ -51,7 +51,7 @@ export class Serializer implements ByteSource {
 		try {
 			t.begin(target);
 			if (this.#begin !== undefined) {
-				forgetElementKinds();
+				meetShapes();
 				this.#begin(t);
 				this.#begin = undefined;
 			}

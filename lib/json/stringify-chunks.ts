@@ -3,6 +3,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { setImmediate as turn } from 'node:timers/promises';
+import { onAbort } from '../abort.ts';
 import type { Replacer, Space } from '../types.ts';
 import { createJsonSource } from './json-source.ts';
 
@@ -70,10 +71,9 @@ function settlesInTurn(waiting: Promise<void>): Promise<boolean> {
 function settledOrAborted(waiting: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
 	if (signal === undefined) return waiting;
 	return new Promise((resolve, reject) => {
-		const abort = (): void => reject(signal.reason);
-		signal.addEventListener('abort', abort, { once: true });
+		const stopListening = onAbort(signal, () => reject(signal.reason));
 		void waiting.then(() => {
-			signal.removeEventListener('abort', abort);
+			stopListening();
 			resolve();
 		});
 	});

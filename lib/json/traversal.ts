@@ -81,8 +81,8 @@ export class Traversal {
 	deferred: unknown = NOTHING;
 	/** An element of the innermost array that was read already. */
 	ahead: unknown = NOTHING;
-	/** A Buffer that is to be written as its toJSON would. */
-	plainBuffer: object | undefined = undefined;
+	/** A Date or Buffer that is to be written as its toJSON would. */
+	known: object | undefined = undefined;
 	/** In strict mode: an object whose own toJSON returned it. */
 	vouched: object | undefined = undefined;
 	/** True where there is anything that a final newline can follow. */
@@ -184,7 +184,6 @@ export class Traversal {
 		frame.index = 0;
 		frame.empty = true;
 		frame.entry = entry;
-		frame.ordinary = false;
 		if (this.indented) frame.indent = this.indent(depth + 1);
 		if (depth < SCANNED_DEPTH) this.#holders[depth] = holder;
 		else {
@@ -290,6 +289,12 @@ export class Traversal {
 			this.#textAt = end;
 		}
 		return at;
+	}
+
+	/** Writes up to four bytes, given as a little-endian word. */
+	writeWord(at: number, word: number, byteLength: number): number {
+		this.view.setInt32(at, word, true);
+		return at + byteLength;
 	}
 
 	/** Writes text that is JSON already. */

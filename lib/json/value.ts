@@ -3,7 +3,8 @@
  */
 import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
-import { openArray, openAsyncIterable, openObject } from './containers.ts';
+import { openArray, openAsyncIterable, openBuffer, openObject } from './containers.ts';
+import { isPlainDate, writeDate } from './dates.ts';
 import type { KeyEntry } from './key-cache.ts';
 import { writeNumber } from './numbers.ts';
 import { toNumber } from './options.ts';
@@ -24,8 +25,8 @@ export function prepare(t: Traversal, holder: object, key: string | number, valu
 		if (t.strict) checkDate(value);
 		const { toJSON } = value as { toJSON?: unknown };
 		if (typeof toJSON === 'function') {
-			if (toJSON === bufferToJSON && isPlainBuffer(t, value)) {
-				t.plainBuffer = value;
+			if (t.replacer === undefined && isKnownHook(t, value, toJSON)) {
+				t.known = value as object;
 				return value;
 			}
 			prepared = Reflect.apply(toJSON as Method, value, [String(key)]);
@@ -47,13 +48,17 @@ export function prepareRoot(t: Traversal, value: unknown): unknown {
 	return prepare(t, t.replacer === undefined ? t : { '': value }, '', value);
 }
 
+/** True for Dates and Buffers whose own toJSON need not be called: see {@link writeKnown}. */
+function isKnownHook(t: Traversal, value: unknown, toJSON: unknown): boolean {
+	return isPlainDate(value, toJSON) || (toJSON === bufferToJSON && isPlainBuffer(t, value));
+}
+
 /**
  * True where calling Buffer's own toJSON, which makes an array of every byte, could not be told from writing the bytes:
  * nobody sees the array (no replacer, no toJSON on arrays), and `length` is the true one.
  */
 function isPlainBuffer(t: Traversal, value: unknown): value is Buffer {
 	return (
-		t.replacer === undefined &&
 		t.names === undefined &&
 		types.isUint8Array(value) &&
 		Object.getPrototypeOf(value) === Buffer.prototype &&
@@ -61,6 +66,12 @@ function isPlainBuffer(t: Traversal, value: unknown): value is Buffer {
 		!('toJSON' in Array.prototype) &&
 		(!t.indented || t.indent(t.depth + 3) !== undefined)
 	);
+}
+
+function writeKnown(t: Traversal, at: number, value: object, entry: KeyEntry): number {
+	t.known = undefined;
+	if (types.isDate(value)) return writeDate(t.buffer, t.view, at, value);
+	return openBuffer(t, at, value as Buffer, entry);
 }
 
 /** True for what JSON has no text for: left out of objects, `null` in arrays. */
@@ -91,15 +102,15 @@ export function writeValue(t: Traversal, at: number, value: unknown, entry: KeyE
 
 /** Step 4 (boxed primitives), then an array, an async iterable or an object. */
 export function writeObject(t: Traversal, at: number, value: object, entry: KeyEntry): number {
+	if (value === t.known) return writeKnown(t, at, value, entry);
 	if (Array.isArray(value)) return openArray(t, at, value, entry);
 	if (types.isBoxedPrimitive(value)) {
 		const primitive = unbox(value);
 		if (primitive !== value) return writeValue(t, at, primitive, entry);
 	}
-	if (isProxied(value)) return openObject(t, at, value, entry, false);
-	const { [Symbol.asyncIterator]: method } = value as { [Symbol.asyncIterator]?: unknown };
+	const method = isProxied(value) ? undefined : (value as { [Symbol.asyncIterator]?: unknown })[Symbol.asyncIterator];
 	if (typeof method === 'function') return openAsyncIterable(t, at, value, method, entry);
-	return openObject(t, at, value, entry, true);
+	return openObject(t, at, value, entry);
 }
 
 /** A Symbol object stays an object, as in step 4. */
@@ -112,12 +123,13 @@ function unbox(value: object): unknown {
 
 /** True for a proxy and for what inherits from one: its traps would see what JSON.stringify does not ask for. */
 function isProxied(value: object): boolean {
-	let link: object | null = value;
-	while (link !== null && link !== Object.prototype) {
-		if (types.isProxy(link)) return true;
-		link = Object.getPrototypeOf(link) as object | null;
+	let link = value;
+	while (!types.isProxy(link)) {
+		const prototype = Object.getPrototypeOf(link) as object | null;
+		if (prototype === null || prototype === Object.prototype) return false;
+		link = prototype;
 	}
-	return false;
+	return true;
 }
 
 /** Writes a string of any length. */

@@ -7,7 +7,7 @@
  */
 import { runBytes, runIndices } from './binary-frames.ts';
 import { closeArray, closeObject, writeElement } from './elements.ts';
-import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES } from './frame.ts';
+import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES, OBJECT } from './frame.ts';
 import { runAsyncArray, runLines } from './iterable-frames.ts';
 import { suspendKey, writeKey } from './keys.ts';
 import { writeNumberRun } from './number-runs.ts';
@@ -27,6 +27,8 @@ const COMMA = 0x2c;
 export function walk(t: Traversal, at: number): number {
 	const frame = t.frames[t.depth] as Frame;
 	switch (frame.kind) {
+		case OBJECT:
+			return walkObject(t, frame, at);
 		case ARRAY:
 			return walkArray(t, frame, at);
 		case INDICES:
@@ -37,8 +39,6 @@ export function walk(t: Traversal, at: number): number {
 			return runAsyncArray(t, frame, at);
 		case LINES:
 			return runLines(t, frame, at);
-		default:
-			return walkObject(t, frame, at);
 	}
 }
 
@@ -52,32 +52,6 @@ function descend(t: Traversal, at: number): number {
 }
 
 function walkObject(t: Traversal, frame: Frame, from: number): number {
-	const at = frame.ordinary && frame.index === 0 ? walkOrdinary(t, frame, from) : from;
-	return at < 0 ? ~at : walkKeys(t, frame, at);
-}
-
-/**
- * V8 reads `holder[key]` by the position of the field where a for-in loop gave the key, some 6 ns cheaper than by name.
- * The loop only serves that: what counts are the keys found at entry, and wherever the loop says otherwise, since
- * properties were hidden or deleted meanwhile or prototypes have some, the walk goes on without it. Returns the
- * complement of the offset where the walk must come back.
- */
-function walkOrdinary(t: Traversal, frame: Frame, from: number): number {
-	const holder = frame.holder as Record<string, unknown>;
-	const { keys } = frame;
-	const { depth } = t;
-	let at = from;
-	let index = 0;
-	for (const key in holder) {
-		if (at > t.limit || key !== keys[index] || --t.countdown < 0) break;
-		frame.index = ++index;
-		at = writeProperty(t, frame, at, key, holder[key]);
-		if (t.depth !== depth) return ~at;
-	}
-	return at;
-}
-
-function walkKeys(t: Traversal, frame: Frame, from: number): number {
 	const holder = frame.holder as Record<string, unknown>;
 	const { keys, length } = frame;
 	const { depth } = t;

@@ -2,7 +2,7 @@
  * Who may commit to a document: one at a time in this process, and never an older value over a newer one.
  *
  * A document is known by its key, however its path is spelt; a write learns the key only when its commit starts. What has
- * landed is therefore remembered for as long as a write that came before it has not found its document yet.
+ * landed is therefore remembered for as long as a write that came before the landing has not found its document yet.
  */
 import { Mutex } from 'async-mutex';
 import { sharedPart } from '../shared-state.ts';
@@ -11,69 +11,107 @@ import type { Durability } from '../types.ts';
 /** The newest commit of a document. */
 export interface Landed {
 	readonly sequence: number;
+	/** True where the document was removed. */
+	readonly removed: boolean;
 	readonly bytes: number;
 	readonly durability: Durability;
 	readonly directorySynced: boolean;
 	readonly durationMs: number;
 }
 
-/** What is known of a document while somebody works on it. */
-export interface DocumentEntry {
-	landed: Landed | undefined;
+/** What is known of a commit when the document has its name, or has lost it; whatever becomes of the directory sync. */
+export function inPlace(sequence: number, bytes: number, removed: boolean): Landed {
+	return { sequence, removed, bytes, durability: 'none', directorySynced: false, durationMs: 0 };
 }
 
-interface Held extends DocumentEntry {
-	readonly mutex: Mutex;
-	users: number;
+/** A document while somebody works on it, or is waited for. */
+export class DocumentEntry {
+	readonly #registry: DocumentRegistry;
+	#landed: Landed | undefined;
+	#landing = 0;
+	/** Made anew whenever the first one comes to work. */
+	mutex: Mutex | undefined;
+	users = 0;
+
+	constructor(registry: DocumentRegistry) {
+		this.#registry = registry;
+	}
+
+	get landed(): Landed | undefined {
+		return this.#landed;
+	}
+
+	set landed(landed: Landed | undefined) {
+		this.#landed = landed;
+		this.#landing = this.#registry.nextLanding();
+	}
+
+	/** Has anything landed since the registry's {@link DocumentRegistry.landings} were so many? */
+	changedSince(landings: number): boolean {
+		return this.#landing > landings;
+	}
 }
 
 export class DocumentRegistry {
-	readonly #documents = new Map<string, Held>();
-	/** Places in the order of writes that have not found their document yet, in ascending order. */
-	readonly #searching = new Set<number>();
+	readonly #documents = new Map<string, DocumentEntry>();
+	/** Writes that have not found their document yet, in their order: how much had landed when each was announced. */
+	readonly #searching = new Map<number, number>();
 	/** Documents without users, remembered for those. */
 	readonly #remembered = new Set<string>();
+	#landings = 0;
+
+	/** How much has landed so far, on all documents. */
+	get landings(): number {
+		return this.#landings;
+	}
+
+	/** For {@link DocumentEntry}: counts a landing. */
+	nextLanding(): number {
+		this.#landings += 1;
+		return this.#landings;
+	}
 
 	/** A write of this place in the order is under way. Each call needs one of {@link found}. */
 	announce(sequence: number): void {
-		this.#searching.add(sequence);
+		this.#searching.set(sequence, this.#landings);
 	}
 
 	/** The write has found its document, or never will. */
 	found(sequence: number): void {
 		this.#searching.delete(sequence);
 		for (const key of this.#remembered) {
-			const held = this.#documents.get(key);
-			if (held !== undefined && held.users === 0 && this.#isAwaited(held)) break;
+			const entry = this.#documents.get(key);
+			if (entry !== undefined && entry.users === 0 && this.#isAwaited(entry)) break;
 			this.#remembered.delete(key);
-			if (held?.users === 0) this.#documents.delete(key);
+			if (entry?.users === 0) this.#documents.delete(key);
 		}
 	}
 
-	/** Runs `work` as the only one at work on the document. `contended`: it had to wait for others. */
-	async exclusive<T>(key: string, work: (entry: DocumentEntry, contended: boolean) => Promise<T>): Promise<T> {
-		let held = this.#documents.get(key);
-		if (held === undefined) {
-			held = { mutex: new Mutex(), users: 0, landed: undefined };
-			this.#documents.set(key, held);
+	/** Runs `work` as the only one at work on the document. */
+	async exclusive<T>(key: string, work: (entry: DocumentEntry) => Promise<T>): Promise<T> {
+		let known = this.#documents.get(key);
+		if (known === undefined) {
+			known = new DocumentEntry(this);
+			this.#documents.set(key, known);
 		}
-		const entry = held;
-		const contended = entry.users > 0;
+		const entry = known;
 		entry.users += 1;
+		entry.mutex ??= new Mutex();
 		try {
-			return await entry.mutex.runExclusive(() => work(entry, contended));
+			return await entry.mutex.runExclusive(() => work(entry));
 		} finally {
 			entry.users -= 1;
 			if (entry.users === 0) {
+				entry.mutex = undefined;
 				if (this.#isAwaited(entry)) this.#remembered.add(key);
 				else this.#documents.delete(key);
 			}
 		}
 	}
 
-	#isAwaited({ landed }: DocumentEntry): boolean {
-		const [oldest] = this.#searching;
-		return landed !== undefined && oldest !== undefined && oldest < landed.sequence;
+	#isAwaited(entry: DocumentEntry): boolean {
+		const [oldest] = this.#searching.values();
+		return oldest !== undefined && entry.changedSince(oldest);
 	}
 }
 

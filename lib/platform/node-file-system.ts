@@ -138,8 +138,8 @@ class NodeDirectory implements OpenDirectory {
 		return this.#handle.sync();
 	}
 
-	async stat(): Promise<FileStat> {
-		return toFileStat(await this.#handle.stat({ bigint: true }));
+	statSync(): FileStat {
+		return toFileStat(fs.fstatSync(this.#handle.fd, { bigint: true }));
 	}
 
 	close(): Promise<void> {

@@ -79,7 +79,8 @@ export interface OpenFileSync {
 /** An open directory: it serves to make renames, links and unlinks in it durable. */
 export interface OpenDirectory {
 	sync(): Promise<void>;
-	stat(): Promise<FileStat>;
+	/** Holds the event loop; on an open handle it touches no directory. */
+	statSync(): FileStat;
 	close(): Promise<void>;
 }
 

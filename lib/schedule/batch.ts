@@ -86,12 +86,14 @@ export class Batch {
 	/** All that is left has landed. */
 	resolve(receiptOf: (submission: Submission) => WriteReceipt): void {
 		for (const submission of this.#carried) submission.resolve(receiptOf(submission));
+		this.#closed = true;
 		this.#clear();
 	}
 
 	/** The commit failed for a reason that is nobody's own. */
 	reject(error: unknown): void {
 		for (const submission of this.#carried) submission.reject(error);
+		this.#closed = true;
 		this.#clear();
 	}
 
@@ -101,15 +103,19 @@ export class Batch {
 	 */
 	rejectNewest(reason: unknown): boolean {
 		const failed = this.#newest;
+		const aborted = this.#inFlight?.signal.aborted ?? false;
 		this.#inFlight = undefined;
 		if (failed === undefined) return false;
 		failed.reject(reason);
 		this.#carried.delete(failed);
+		// Aborted, not at fault: for those that were merged into it, with no value left before it, it may land.
+		const serves = aborted && failed.request.rereadable && this.#before === undefined;
+		if (serves && this.#carried.size > 0) return true;
 		failed.drop();
 		this.#newest = this.#before;
 		this.#before = undefined;
 		if (this.#newest !== undefined) return true;
-		if (this.#carried.size > 0) this.reject(this.#lostError(reason));
+		if (this.#carried.size > 0) this.reject(this.#lostError(reason, aborted));
 		return false;
 	}
 
@@ -137,7 +143,6 @@ export class Batch {
 	}
 
 	#clear(): void {
-		this.#closed = true;
 		this.#carried.clear();
 		this.#newest?.drop();
 		this.#before?.drop();
@@ -146,8 +151,11 @@ export class Batch {
 	}
 
 	/** For a call whose value was dropped for newer ones, of which none could be written. */
-	#lostError(cause: unknown): DurableJsonError {
-		const message = `${this.#path} was not written: newer values stood in for this one, and failed: ${messageOf(cause)}`;
-		return new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path: this.#path, step: 'serialize', cause });
+	#lostError(cause: unknown, aborted: boolean): DurableJsonError {
+		const fate = aborted ? 'were aborted' : `failed: ${messageOf(cause)}`;
+		const message = `${this.#path} was not written: newer values stood in for this one, and ${fate}`;
+		return aborted
+			? new DurableJsonError('ERR_WRITE_FAILED', message, { path: this.#path, step: 'check', cause })
+			: new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path: this.#path, step: 'serialize', cause });
 	}
 }

@@ -8,7 +8,7 @@ import type { CommitPorts } from '../commit/temp-file.ts';
 import { type DocumentJob, type InSlot, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
 import type { ByteSource } from '../json/byte-source.ts';
-import { type DocumentEntry, documentRegistry, type Landed } from '../lock/document-registry.ts';
+import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { Batch, type Sealed } from './batch.ts';
 import { adoptNewer, isOvertaken } from './overtaken.ts';
 import type { Submission } from './submission.ts';
@@ -82,14 +82,15 @@ export class Lane {
 	/** Finds the document behind the path and, as the only one at work on it, lands the batch there. */
 	async #enterDocument(batch: Batch): Promise<void> {
 		const { fileSystem } = this.#context.ports;
-		let target = await resolveTarget(fileSystem, this.#path);
+		const registry = this.#registry;
 		for (let landed = false; !landed; ) {
-			const { key } = target;
-			landed = await this.#registry.exclusive(key, async (entry, contended) => {
-				this.#registry.found(batch.firstSequence);
-				// Who worked on it meanwhile may have created the document, or have moved a link.
-				if (contended) target = await resolveTarget(fileSystem, this.#path);
-				if (target.key !== key) return false;
+			const { landings } = registry;
+			const found = await resolveTarget(fileSystem, this.#path);
+			landed = await registry.exclusive(found.key, async (entry) => {
+				// Whoever committed meanwhile may have created the document, or have moved a link.
+				const target = entry.changedSince(landings) ? await resolveTarget(fileSystem, this.#path) : found;
+				if (target.key !== found.key) return false;
+				registry.found(batch.firstSequence);
 				await this.#land(batch, entry, target);
 				return true;
 			});
@@ -97,7 +98,6 @@ export class Lane {
 	}
 
 	async #land(batch: Batch, entry: DocumentEntry, target: Target): Promise<void> {
-		if (batch.size === 0) return;
 		const { sweep, ports } = this.#context;
 		let landed: Landed | undefined;
 		try {
@@ -106,7 +106,7 @@ export class Lane {
 			if (sweep !== undefined && claimSweep(ports.fileSystem, target.directory)) sweep(target.directory);
 		}
 		if (landed === undefined) return;
-		const { sequence: newest, ...result } = landed;
+		const { sequence: newest, removed: _, ...result } = landed;
 		batch.resolve(({ sequence }) => ({ path: this.#path, sequence, superseded: sequence < newest, ...result }));
 	}
 
@@ -120,7 +120,7 @@ export class Lane {
 			return toJob(sealed, (bytes) => {
 				batch.renamed();
 				// In place, and not to be overtaken by an older value, whatever becomes of the directory sync.
-				entry.landed = { sequence, bytes, durability: 'none', directorySynced: false, durationMs: 0 };
+				entry.landed = inPlace(sequence, bytes, false);
 			});
 		});
 		if (sealed === undefined) return undefined;
@@ -130,11 +130,10 @@ export class Lane {
 		counters.bytes += result.bytes;
 		counters.fileSyncs += fileSyncs;
 		counters.directorySyncs += directorySyncs;
-		entry.landed = { sequence: sealed.newest.sequence, ...result };
-		if (commitChannel.hasSubscribers) {
-			commitChannel.publish({ path: this.#path, carried: batch.size, ...entry.landed });
-		}
-		return entry.landed;
+		const landed = { sequence: sealed.newest.sequence, removed: false, ...result };
+		entry.landed = landed;
+		if (commitChannel.hasSubscribers) commitChannel.publish({ path: this.#path, carried: batch.size, ...landed });
+		return landed;
 	}
 
 	async #remove(batch: Batch, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {
@@ -143,19 +142,18 @@ export class Lane {
 		if (sealed === undefined) return undefined;
 		if (isOvertaken(entry, sealed.newest.sequence)) return this.#adoptNewer(sealed, entry, target);
 		const startMs = ports.clock.monotonicMs();
-		const landed: Landed = {
-			sequence: sealed.newest.sequence,
-			bytes: 0,
-			durability: 'none',
-			directorySynced: false,
-			durationMs: 0,
-		};
-		entry.landed = landed;
-		const { directorySynced, directorySyncs } = await inSlot(() => removeDocument(ports, target));
+		const { sequence } = sealed.newest;
+		const { directorySynced, directorySyncs } = await inSlot(() =>
+			removeDocument(ports, target, () => {
+				entry.landed = inPlace(sequence, 0, true);
+			}),
+		);
 		counters.directorySyncs += directorySyncs;
 		const durationMs = ports.clock.monotonicMs() - startMs;
-		entry.landed = { ...landed, durability: directorySynced ? 'full' : 'file', directorySynced, durationMs };
-		return entry.landed;
+		const durability = directorySynced ? 'full' : 'file';
+		const landed = { sequence, removed: true, bytes: 0, durability, directorySynced, durationMs } as const;
+		entry.landed = landed;
+		return landed;
 	}
 
 	async #adoptNewer(sealed: Sealed, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {

@@ -29,7 +29,9 @@ export async function adoptNewer(
 	if (landed === undefined || !isWeaker(landed.durability, durability)) {
 		return { landed, fileSyncs: 0, directorySyncs: 0 };
 	}
-	const { directorySynced, directorySyncs } = await inSlot(() => hardenDocument(ports, target, durability === 'full'));
-	entry.landed = { ...landed, durability: directorySynced ? 'full' : 'file', directorySynced };
-	return { landed: entry.landed, fileSyncs: 1, directorySyncs };
+	const wanted = { file: !landed.removed, directory: durability === 'full' };
+	const { directorySynced, directorySyncs } = await inSlot(() => hardenDocument(ports, target, wanted));
+	const hardened = { ...landed, durability: directorySynced ? 'full' : 'file', directorySynced } as const;
+	entry.landed = hardened;
+	return { landed: hardened, fileSyncs: wanted.file ? 1 : 0, directorySyncs };
 }

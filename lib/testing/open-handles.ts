@@ -110,7 +110,7 @@ export class HandleTable {
 	directory(handle: Handle): OpenDirectory {
 		return {
 			sync: () => this.#calls.later(this.#syncDirectory(handle)),
-			stat: () => this.#calls.later(this.#stat(handle)),
+			statSync: () => this.#calls.now(this.#stat(handle)),
 			close: async () => {
 				if (!handle.closed) await this.#calls.later(this.#close(handle, 'closeDirectory'));
 			},

@@ -21,7 +21,7 @@ function expectOrder(recording: RecordingFileSystem, ...steps: { name: string; p
 	}
 }
 
-const temp = /\.dj1n-[0-9a-z]{15}-[0-9a-f]{16}-a\.json\.(part|ready)$/;
+const temp = /\.dj1nl-[0-9a-z]{15}-[0-9a-f]{16}-a\.json\.(part|ready)$/;
 
 describe('the order on the real disk', () => {
 	it('is write < sync(temp) < rename < sync(directory) < acknowledgement', async () => {
@@ -176,9 +176,9 @@ describe.skipIf(!hasStrace)('the order seen from outside', () => {
 		let at = 0;
 		for (let i = 0; i < 3; i++) {
 			for (const pattern of [
-				/write64\(\d+<.*\.dj1n-.*\.part>/,
-				/fsync\(\d+<.*\.dj1n-.*\.part>/,
-				/rename\(".*\.dj1n-.*", ".*a\.json"\)/,
+				/write64\(\d+<.*\.dj1nl-.*\.part>/,
+				/fsync\(\d+<.*\.dj1nl-.*\.part>/,
+				/rename\(".*\.dj1nl-.*", ".*a\.json"\)/,
 				new RegExp(`fsync\\(\\d+<${directory.path}>`),
 				new RegExp(`write\\(1<.*ACK${i}`),
 			]) {

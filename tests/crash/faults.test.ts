@@ -255,7 +255,7 @@ describe('where any one call fails, once or for ever', () => {
 	});
 
 	it('a removal resolves only when nothing is left that recovery could bring back', async () => {
-		const leftover = `/data/${formatTempName('a.json', formatOrder(0, 1), '0'.repeat(16), 'ready')}`;
+		const leftover = `/data/${formatTempName('a.json', { life: 'lock', order: formatOrder(0, 1), random: '0'.repeat(16) }, 'ready')}`;
 		const base = jobOf('a removal');
 		const job: Job = {
 			...base,

@@ -235,7 +235,7 @@ class FixedTempName extends PassingPort {
 
 	/** The library's names hold time and sequence as well. */
 	#fix(path: string): string {
-		return path.replace(/(?<=\.dj1.-)[0-9a-z]{15}/, '0'.repeat(15));
+		return path.replace(/(?<=\.dj1..-)[0-9a-z]{15}/, '0'.repeat(15));
 	}
 }
 

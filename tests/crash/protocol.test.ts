@@ -161,7 +161,7 @@ it('crashes at the same calls on each run, so that a failure can be replayed', a
 			start: { disk, history: new History() },
 		});
 		// The place in the order of writes is this process's own, and part of the names.
-		return disk.calls.map((call) => `${call.name} ${call.path.replace(/\.dj1n-\w+/, '')}`);
+		return disk.calls.map((call) => `${call.name} ${call.path.replace(/\.dj1nl-\w+/, '')}`);
 	};
 	expect(await runOnce()).toEqual(await runOnce());
 });

@@ -73,6 +73,13 @@ describe("a circle is reported in V8's words", () => {
 		},
 	};
 	it.each(Object.keys(cases))('%s', (name) => expectSame(cases[name] as () => unknown));
+
+	it('and a value that is only repeated is no circle, at any depth', () => {
+		const shared = { list: [{}] };
+		let value: unknown = [shared, shared, { shared, again: shared }];
+		for (let depth = 0; depth < 200; depth++) value = depth % 2 === 0 ? [value, shared] : { value, shared };
+		expectSame(() => value);
+	});
 });
 
 describe('jsonPath names the offender', () => {

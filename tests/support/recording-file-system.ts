@@ -73,7 +73,7 @@ function recordFile(file: OpenFile, path: string, record: Record): OpenFile {
 function recordDirectory(directory: OpenDirectory, path: string, record: Record): OpenDirectory {
 	return {
 		sync: () => record('syncDirectory', path, () => directory.sync()),
-		stat: () => directory.stat(),
+		statSync: () => directory.statSync(),
 		close: () => directory.close(),
 	};
 }

@@ -168,10 +168,10 @@ describe('writeJsonLines and writeFile', () => {
 describe('remove', () => {
 	it('removes the document and its dead temporary files; a missing one is fine', async () => {
 		await writeJson(directory.file('a.json'), 1);
-		await writeRaw(directory.file('.dj1n-000000000000001-0123456789abcdef-a.json.ready'), '0');
-		await writeRaw(directory.file('.dj1n-000000000000001-0123456789abcdef-b.json.ready'), '0');
+		await writeRaw(directory.file('.dj1nl-000000000000001-0123456789abcdef-a.json.ready'), '0');
+		await writeRaw(directory.file('.dj1nl-000000000000001-0123456789abcdef-b.json.ready'), '0');
 		await remove(directory.file('a.json'));
-		await directory.expectOnly('.dj1n-000000000000001-0123456789abcdef-b.json.ready');
+		await directory.expectOnly('.dj1nl-000000000000001-0123456789abcdef-b.json.ready');
 		await remove(directory.file('a.json'));
 	});
 

@@ -1,0 +1,168 @@
+/**
+ * The micro-benchmarks behind the serializer's tricks: each against what it replaces, in nanoseconds for one operation,
+ * medians of interleaved rounds. A trick whose ratio falls to 1 on the Node versions that matter can go.
+ *
+ *     node bench/serializer/micro.ts
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { toRun, writeRun } from '../../lib/json/bytes.ts';
+import { writeDate } from '../../lib/json/dates.ts';
+import { KeyCache, KeyEntry } from '../../lib/json/key-cache.ts';
+import { writeNumber, writeUnsigned } from '../../lib/json/numbers.ts';
+import { writeShortString } from '../../lib/json/strings.ts';
+
+type Operation = (index: number) => number;
+
+const ROUNDS = 15;
+const OPERATIONS = 20_000;
+
+const buffer = Buffer.alloc(262_144);
+const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+let sink = 0;
+
+function once(operation: Operation, count: number): number {
+	const start = performance.now();
+	for (let index = 0; index < count; index++) sink += operation(index);
+	return ((performance.now() - start) * 1e6) / count;
+}
+
+function median(numbers: number[]): number {
+	return numbers.sort((a, b) => a - b)[numbers.length >> 1] as number;
+}
+
+function compare(trick: string, ours: Operation, replaced: string, theirs: Operation, count = OPERATIONS): void {
+	const our: number[] = [];
+	const their: number[] = [];
+	for (let round = 0; round < ROUNDS; round++) {
+		our.push(once(ours, count));
+		their.push(once(theirs, count));
+	}
+	const [a, b] = [median(our), median(their)];
+	console.log(
+		`${trick.padEnd(44)} ${a.toFixed(1).padStart(9)} ns   ${replaced.padEnd(34)} ${b.toFixed(1).padStart(9)} ns   x${(b / a).toFixed(2)}`,
+	);
+}
+
+function list<T>(make: (index: number) => T): T[] {
+	return Array.from({ length: 1000 }, (_, index) => make(index));
+}
+
+function pick<T>(values: readonly T[], index: number): T {
+	return values[index % values.length] as T;
+}
+
+console.log(process.version);
+
+const key = ',"temperature":';
+const run = toRun(key);
+const words = run?.words ?? new Float64Array(0);
+const bytes = Buffer.from(key);
+compare(
+	'a key as 64-bit words',
+	(index) => {
+		writeRun(view, index & 1023, words);
+		return key.length;
+	},
+	'byte by byte',
+	(index) => {
+		let at = index & 1023;
+		for (let byte = 0; byte < bytes.length; byte++) buffer[at++] = bytes[byte] as number;
+		return at;
+	},
+);
+
+const cache = new KeyCache();
+const names = list((index) => `property${index % 12}`);
+const entries = names.slice(0, 12).map((name) => new KeyEntry(name, 0, `,"${name}":`));
+for (const [index, entry] of entries.entries()) entry.next = entries[(index + 1) % 12] as KeyEntry;
+const before = new KeyEntry(undefined, 0, '');
+let entry = entries[11] as KeyEntry;
+compare(
+	'a key guessed from the one before',
+	(index) => {
+		const { next } = entry;
+		entry = next.key === pick(names, index % 12) ? next : entry;
+		return entry.byteLength;
+	},
+	'looked up in a Map',
+	(index) => cache.follow(before, pick(names, index % 12), ',', ':').byteLength,
+);
+
+for (const length of [8, 24, 64, 128]) {
+	const texts = list((index) => `${index}`.padEnd(length, 'abc é'.slice(0, 4)));
+	compare(
+		`a string of ${length}, character by character`,
+		(index) => writeShortString(buffer, index & 1023, pick(texts, index)),
+		'JSON.stringify and Buffer.write',
+		(index) => buffer.write(JSON.stringify(pick(texts, index)), index & 1023),
+	);
+}
+
+const integers = list((index) => (index * 7_919_317) % 1_000_003);
+compare(
+	'an integer by groups of three digits',
+	(index) => writeUnsigned(view, index & 1023, pick(integers, index)),
+	'String and Buffer.write',
+	(index) => buffer.write(String(pick(integers, index)), index & 1023),
+);
+
+const decimals = list((index) => Math.round(index * 1234.567) / 100 + 0.25);
+compare(
+	'a short decimal by scaling',
+	(index) => writeNumber(buffer, view, index & 1023, pick(decimals, index)),
+	'JSON.stringify and Buffer.write',
+	(index) => buffer.write(JSON.stringify(pick(decimals, index)), index & 1023),
+);
+
+const floats = list((index) => Math.sin(index + 1) * 1000);
+const runs = list((index) => Array.from({ length: 64 }, (_, offset) => floats[(index + offset) % 1000] as number));
+compare(
+	'64 full-precision numbers in one run',
+	(index) => buffer.write(JSON.stringify(pick(runs, index)), 0, 'latin1'),
+	'one by one',
+	(index) => {
+		let at = 0;
+		for (const value of pick(runs, index)) at = writeNumber(buffer, view, at, value);
+		return at;
+	},
+	2000,
+);
+
+const dates = list((index) => new Date(1.6e12 + index * 123_456_789));
+compare(
+	'a Date from its time',
+	(index) => writeDate(buffer, view, index & 1023, pick(dates, index)),
+	'toJSON and writing the string',
+	(index) => writeShortString(buffer, index & 1023, pick(dates, index).toJSON()),
+);
+
+const containers: object[] = Array.from({ length: 12 }, () => ({}));
+const values = list((index) => ({ index }));
+const open = new Set(containers);
+compare(
+	'12 open containers scanned for a circle',
+	(index) => {
+		const value = pick(values, index);
+		for (let depth = containers.length - 1; depth >= 0; depth--) if (containers[depth] === value) return 1;
+		return 0;
+	},
+	'a Set, with add and delete',
+	(index) => {
+		const value = pick(values, index);
+		if (open.has(value)) return 1;
+		open.add(value);
+		open.delete(value);
+		return 0;
+	},
+);
+
+const typed = new Float64Array(10_000);
+compare(
+	'10,000 indices known by comparison',
+	() => Number(isDeepStrictEqual(typed, new Float64Array(typed.buffer))),
+	'listed by Object.keys',
+	() => Object.keys(typed).length,
+	50,
+);
+
+if (sink === 0) console.log(sink);
