@@ -54,14 +54,24 @@ export interface CheckedJsonOptions {
 	readonly space: Space | undefined;
 	readonly strict: boolean;
 	readonly finalNewline: boolean;
+	readonly consistency: 'stream' | 'snapshot';
 }
 
 /** `replacer` and `space` are passed on as they are: JSON.stringify says what they mean, whatever they are. */
 export function checkJsonOptions(options: unknown): CheckedJsonOptions {
-	const { replacer, space, strict = false, finalNewline = true } = asOptions<WriteOptions>(options);
+	const {
+		replacer,
+		space,
+		strict = false,
+		finalNewline = true,
+		consistency = 'stream',
+	} = asOptions<WriteOptions>(options);
 	checkBoolean('options.strict', strict);
 	checkBoolean('options.finalNewline', finalNewline);
-	return { replacer, space, strict, finalNewline };
+	if (consistency !== 'stream' && consistency !== 'snapshot') {
+		throw invalidArgument('options.consistency', "'stream' or 'snapshot'", consistency);
+	}
+	return { replacer, space, strict, finalNewline, consistency };
 }
 
 /** Options as an object; undefined is none. */

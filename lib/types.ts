@@ -69,6 +69,13 @@ export interface WriteLinesOptions extends FileOptions {
 	readonly strict?: boolean | undefined;
 	/** End the file with a newline. @defaultValue `true` */
 	readonly finalNewline?: boolean | undefined;
+	/**
+	 * `stream`: a value whose JSON is longer than a buffer is read over many turns of the event loop. `snapshot`: it is read
+	 * in one synchronous pass at any size, so that what is written is a state that existed; the event loop is held for as
+	 * long as that takes, memory stays bounded, and async iterables are refused (ERR_NOT_SERIALIZABLE).
+	 * @defaultValue `'stream'`
+	 */
+	readonly consistency?: 'stream' | 'snapshot' | undefined;
 }
 
 /** Options of `writeJson`. */

@@ -42,7 +42,7 @@ export function createWriter(options?: WriterOptions): JsonWriter {
 }
 
 /** The part of a request that depends on what is written. */
-type Content = Pick<Request, 'begin' | 'rereadable' | 'mayBeEmpty'> & {
+type Content = Pick<Request, 'begin' | 'rereadable' | 'mayBeEmpty' | 'snapshot'> & {
 	/** What the caller handed over: a stream among it is closed where it is not read. */
 	readonly value: unknown;
 };
@@ -106,14 +106,20 @@ class Writer implements JsonWriter {
 		// An iterator that is its own iterable (a generator) can be read once, like a stream.
 		const rereadable = isRereadable(rows) && !('next' in rows);
 		const begin = (): ByteSource => createJsonLinesSource(rows, json);
-		return this.#submit(path, options, { value: rows, rereadable, begin, mayBeEmpty: true }).promise;
+		return this.#submit(path, options, {
+			value: rows,
+			rereadable,
+			begin,
+			mayBeEmpty: true,
+			snapshot: json.consistency === 'snapshot',
+		}).promise;
 	}
 
 	async writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt> {
 		if (!isFileData(data)) throw invalidArgument('data', 'a string, a view of bytes, or an iterable of those', data);
 		const rereadable = isRereadable(data) && !(typeof data === 'object' && 'next' in data);
 		const begin = (): ByteSource => createFileDataSource(data);
-		return this.#submit(path, options, { value: data, rereadable, begin, mayBeEmpty: true }).promise;
+		return this.#submit(path, options, { value: data, rereadable, begin, mayBeEmpty: true, snapshot: false }).promise;
 	}
 
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
@@ -128,7 +134,7 @@ class Writer implements JsonWriter {
 
 	async remove(path: string | URL): Promise<void> {
 		const begin = (): ByteSource => createFileDataSource('');
-		const nothing = { value: undefined, rereadable: true, begin, mayBeEmpty: true };
+		const nothing = { value: undefined, rereadable: true, begin, mayBeEmpty: true, snapshot: false };
 		await this.#submit(path, undefined, nothing, 'remove').promise;
 	}
 
@@ -163,7 +169,9 @@ class Writer implements JsonWriter {
 		const json = checkJsonOptions(options);
 		if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
 		const begin = (): ByteSource => createValueSource(value, json);
-		return this.#submit(path, options, { value, rereadable: isRereadable(value), begin, mayBeEmpty: false });
+		const snapshot = json.consistency === 'snapshot';
+		const content = { value, rereadable: isRereadable(value), begin, mayBeEmpty: false, snapshot };
+		return this.#submit(path, options, content);
 	}
 
 	/** Takes a call: checks it, gives it its place in the order, and hands it to the lane of its path. */

@@ -11,6 +11,7 @@ import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '..
 import type { FileStat } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
 import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
+import { keepMetadata } from './metadata.ts';
 import { OwnFailure } from './own-failure.ts';
 import { replaceHeldTarget } from './replace.ts';
 import type { Target } from './target.ts';
@@ -45,9 +46,6 @@ export interface Achieved {
 /** Nobody but the owner gets in until the document's own permissions are set. */
 const PRIVATE_MODE = 0o600;
 const DEFAULT_MODE = 0o666;
-
-/** What a file system without owners or permissions answers; fatal only where they were asked for. */
-const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCESS_DENIED']);
 
 export class PendingDocument {
 	readonly target: Target;
@@ -99,10 +97,18 @@ export class PendingDocument {
 	async write(buffer: Uint8Array, length: number): Promise<void> {
 		await this.#attempt('write', async () => {
 			for (let offset = 0; offset < length; ) {
-				const written = await this.#temp.file.write(buffer, offset, length - offset, this.#bytes);
-				if (written <= 0) throw new Error('the file system took 0 bytes');
-				offset += written;
-				this.#bytes += written;
+				offset += this.#took(await this.#temp.file.write(buffer, offset, length - offset, this.#bytes));
+			}
+		});
+	}
+
+	/** Writes what `next` puts into the buffer until that is nothing, in one synchronous pass. */
+	async writePass(buffer: Uint8Array, next: () => number): Promise<void> {
+		await this.#attempt('write', async () => {
+			for (let length = next(); length > 0; length = next()) {
+				for (let offset = 0; offset < length; ) {
+					offset += this.#took(this.#temp.file.writeSync(buffer, offset, length - offset, this.#bytes));
+				}
 			}
 		});
 	}
@@ -220,23 +226,17 @@ export class PendingDocument {
 	}
 
 	async #setMetadata(): Promise<void> {
-		const { fileSystem } = this.#ports;
-		if (fileSystem.semantics === 'win32') return;
+		if (this.#ports.fileSystem.semantics === 'win32') return;
 		const { file, created } = this.#temp;
-		const existing = this.#existing;
-		if (existing === undefined) {
-			if (this.#options.mode !== undefined) await file.chmod(this.#options.mode);
-			return;
-		}
-		const { uid, gid } = existing;
-		const foreign = uid !== created.uid || gid !== created.gid;
-		let { mode } = existing;
-		if (foreign && !(await preserved(file.chown(uid, gid)))) {
-			const groupKept = gid === created.gid || (await preserved(file.chown(created.uid, gid)));
-			// What a file lets its owner and group do must not go to another owner or group: set-user-ID, group access.
-			mode &= groupKept ? 0o777 : 0o707;
-		}
-		if (foreign || mode !== created.mode) await preserved(file.chmod(mode));
+		if (this.#existing !== undefined) await keepMetadata(file, created, this.#existing);
+		else if (this.#options.mode !== undefined) await file.chmod(this.#options.mode);
+	}
+
+	/** Counts what a write took. */
+	#took(bytes: number): number {
+		if (bytes <= 0) throw new Error('the file system took 0 bytes');
+		this.#bytes += bytes;
+		return bytes;
 	}
 
 	/** Does the temporary file stand at this path? A rename over a network may have worked though it reported an error. */
@@ -295,16 +295,5 @@ export class PendingDocument {
 		if (this.#phase === 'closed') return;
 		this.#phase = 'closed';
 		await Promise.all([this.#closeFile(), this.#directory?.leave()]);
-	}
-}
-
-/** @returns false where the platform cannot keep it. */
-async function preserved(change: Promise<void>): Promise<boolean> {
-	try {
-		await change;
-		return true;
-	} catch (error) {
-		if (NOT_PRESERVABLE.has(codeOf(error) ?? '')) return false;
-		throw error;
 	}
 }

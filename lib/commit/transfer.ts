@@ -60,6 +60,28 @@ export class Transfer {
 		return this.#move(atOnce, false);
 	}
 
+	/**
+	 * Reads the source in one synchronous pass, writing as it goes. The file is opened before, so that nothing asynchronous
+	 * comes between the first byte and the last.
+	 */
+	async runSnapshot(): Promise<true> {
+		this.check();
+		this.#document = await this.#job.open();
+		this.check();
+		const { source, path } = this.#job;
+		await this.#document.writePass(this.#buffer, () => {
+			this.#filled = 0;
+			while (!source.done && this.#filled === 0) {
+				this.#fill();
+				if (source.waiting === undefined) continue;
+				const refusal = new TypeError('a snapshot cannot wait for an async iterable');
+				throw notSerializable(path, refusal, source.jsonPath());
+			}
+			return this.#filled;
+		});
+		return true;
+	}
+
 	/** Moves bytes until the source is done, waiting for it as long as it takes; `disk` runs what needs the disk. */
 	async runWaiting(disk: Run): Promise<void> {
 		await this.#move(disk, true);
@@ -106,7 +128,8 @@ export class Transfer {
 		const { source, path } = this.#job;
 		try {
 			this.#filled = source.fill(this.#buffer, this.#filled);
-			if (source.done && this.#filled === 0 && this.#document === undefined && !this.#job.mayBeEmpty) {
+			const empty = this.#filled === 0 && (this.#document?.bytes ?? 0) === 0;
+			if (source.done && empty && !this.#job.mayBeEmpty) {
 				throw new TypeError('JSON has no text for the value (it is undefined, a function or a symbol)');
 			}
 		} catch (cause) {

@@ -13,6 +13,8 @@ export interface DocumentJob extends Omit<CommitOptions, 'brief'> {
 	readonly signal: AbortSignal | undefined;
 	readonly onProgress: ((progress: WriteProgress) => void) | undefined;
 	readonly mayBeEmpty: boolean;
+	/** Read the whole value in one synchronous pass. */
+	readonly snapshot: boolean;
 	/** Called when the document has its name: from here on the write can no longer be taken back. */
 	readonly onRenamed: (bytes: number) => void;
 }
@@ -78,7 +80,7 @@ class Commit {
 				onProgress && ((progress) => onProgress({ ...progress, elapsedMs: clock.monotonicMs() - this.#startMs })),
 			mayBeEmpty,
 		});
-		const done = await this.#transfer.run();
+		const done = await (job.snapshot ? this.#transfer.runSnapshot() : this.#transfer.run());
 		if (done) await this.#publish(this.#transfer);
 		return done;
 	}

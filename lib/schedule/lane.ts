@@ -166,9 +166,9 @@ export class Lane {
 }
 
 function toJob({ newest, durability, signal }: Sealed, onRenamed: (bytes: number) => void): DocumentJob {
-	const { mode, onProgress, mayBeEmpty } = newest.request;
+	const { mode, onProgress, mayBeEmpty, snapshot } = newest.request;
 	const { sequence } = newest;
-	return { sequence, durability, mode, signal, onProgress, mayBeEmpty, onRenamed, source: begin(newest) };
+	return { sequence, durability, mode, signal, onProgress, mayBeEmpty, snapshot, onRenamed, source: begin(newest) };
 }
 
 /** Starts to read the value. */

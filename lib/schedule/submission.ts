@@ -13,6 +13,8 @@ export interface Request {
 	readonly signal: AbortSignal | undefined;
 	readonly onProgress: ((progress: WriteProgress) => void) | undefined;
 	readonly mayBeEmpty: boolean;
+	/** Read the whole value in one synchronous pass. */
+	readonly snapshot: boolean;
 	/** Reads the value's beginning; called when the commit starts, at most once. Throws an OwnFailure. */
 	readonly begin: () => ByteSource;
 	/** False for a stream or generator: it can be read once, and has to be closed where it is not. */
