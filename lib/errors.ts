@@ -2,8 +2,10 @@
  * Typed errors. Match them by `code`, which is stable; messages may change between versions.
  */
 
-/** What went wrong. README lists what each code means and what to do about it. */
+/** What went wrong. README lists what each code means. */
 export type ErrorCode =
+	/** The code of a TypeError or RangeError that tells of a bad argument. */
+	| 'ERR_INVALID_ARGUMENT'
 	| 'ERR_NOT_SERIALIZABLE'
 	| 'ERR_VALIDATION'
 	| 'ERR_WRITE_FAILED'

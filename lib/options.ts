@@ -10,6 +10,7 @@ const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Dura
 export function toAbsolutePath(input: unknown): string {
 	const text = input instanceof URL ? pathOfUrl(input) : input;
 	if (typeof text !== 'string') throw invalidArgument('path', 'a string or a file: URL', input);
+	if (/^file:\/\//i.test(text)) throw invalidArgument('path', 'a URL object where it is a file: URL', text);
 	if (text === '' || text.includes('\0')) throw invalidArgument('path', 'a path without NUL, not empty', text);
 	if (text.endsWith('/') || text.endsWith(path.sep) || ['.', '..'].includes(path.basename(text))) {
 		throw invalidArgument('path', 'the path of a file, not of a directory', text);
@@ -43,9 +44,15 @@ export function checkFileOptions(options: unknown): CheckedFileOptions {
 	if (!DURABILITIES.includes(durability)) {
 		throw invalidArgument('options.durability', "'full', 'file' or 'none'", durability);
 	}
-	if (mode !== undefined) checkInteger('options.mode', mode, 0, 0o7777);
+	if (mode !== undefined) checkMode(mode);
 	checkFunction('options.onProgress', onProgress);
 	return { signal, durability, mode, onProgress };
+}
+
+function checkMode(mode: unknown): void {
+	const expected = 'permission bits such as 0o600, up to 0o777';
+	if (typeof mode !== 'number') throw invalidArgument('options.mode', expected, mode);
+	if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw argumentOutOfRange('options.mode', expected, mode);
 }
 
 /** How a value becomes text, checked. */
@@ -91,6 +98,15 @@ export function checkSignal(signal: unknown): void {
 		typeof removeEventListener !== 'function'
 	) {
 		throw invalidArgument('options.signal', 'an AbortSignal', signal);
+	}
+}
+
+/** By its shape: anything that follows Standard Schema. */
+export function checkSchema(schema: unknown): void {
+	if (schema === undefined) return;
+	const standard = (Object(schema) as { '~standard'?: { validate?: unknown } })['~standard'];
+	if (typeof standard?.validate !== 'function') {
+		throw invalidArgument('options.schema', 'a Standard Schema validator (zod, valibot, arktype, ...)', schema);
 	}
 }
 

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { belongsTo, parseTempName } from './commit/temp-name.ts';
 import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
-import { asOptions, checkFunction, checkSignal, toAbsolutePath } from './options.ts';
+import { asOptions, checkFunction, checkSchema, checkSignal, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import type { FileSystem } from './ports/file-system.ts';
 import type { ReadLinesOptions, ReadOptions } from './types.ts';
@@ -26,13 +26,14 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 	const checked = asOptions<ReadOptions<T>>(options);
 	const { schema, onFallback, signal, fileSystem = nodeFileSystem } = checked;
 	checkFunction('options.onFallback', onFallback);
+	checkSchema(schema);
 	checkSignal(signal);
 	signal?.throwIfAborted();
 	const bytes = await readDocument(fileSystem, absolute, signal, onFallback);
 	if (bytes instanceof DurableJsonError) {
-		if (!('fallback' in checked)) throw bytes;
+		if (checked.fallback === undefined) throw bytes;
 		onFallback?.({ path: absolute, reason: 'missing', error: bytes });
-		return checked.fallback as T;
+		return checked.fallback;
 	}
 	const value = parse(absolute, bytes, 'the document');
 	return schema === undefined ? (value as T) : validate(schema, value, absolute);
@@ -90,6 +91,7 @@ export function readJsonLines<T = unknown>(path: string | URL, options?: ReadLin
 	const absolute = toAbsolutePath(path);
 	const checked = asOptions<ReadLinesOptions<T>>(options);
 	checkSignal(checked.signal);
+	checkSchema(checked.schema);
 	return parseLines(absolute, checked);
 }
 
@@ -100,7 +102,7 @@ async function* parseLines<T>(path: string, options: Partial<ReadLinesOptions<T>
 		number += 1;
 		if (line.length === 0) continue;
 		const value = parse(path, line, `line ${number}`);
-		yield schema === undefined ? (value as T) : await validate(schema, value, path);
+		yield schema === undefined ? (value as T) : await validate(schema, value, path, ` line ${number}`);
 	}
 }
 

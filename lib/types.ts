@@ -54,7 +54,7 @@ export interface FileOptions {
 	readonly durability?: Durability | undefined;
 	/** Permission bits for a document that does not exist yet; an existing one keeps its own. Default: 0o666 less the umask. */
 	readonly mode?: number | undefined;
-	/** Called after each chunk that went to the file. An exception from it cancels the write and is what it rejects with. */
+	/** Called after each chunk of some 256 KiB that went to the file, the last one included. An exception from it cancels the write and is what it rejects with. */
 	readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 
@@ -99,6 +99,7 @@ export interface WriteReceipt {
 	readonly superseded: boolean;
 	/** What was achieved for the document that landed, which is never more than the platform can give. */
 	readonly durability: Durability;
+	/** True where the directory was synced: asked for by `durability: 'full'`, and possible here. */
 	readonly directorySynced: boolean;
 	/** From the start of the commit that landed to its end. */
 	readonly durationMs: Milliseconds;
@@ -174,8 +175,8 @@ export interface JsonWriter {
 	/**
 	 * Writes a value as JSON. `value` is anything that JSON.stringify takes, with async iterables at any depth written as
 	 * arrays; a function is called for the value when the commit starts. While a commit of this path is under way only the
-	 * newest value is kept; the promise resolves when this value or a newer one is durable. Leave the value unchanged
-	 * until then: one whose JSON is less than 250,000 bytes is read in one synchronous pass, a larger one over many turns.
+	 * newest value is kept; the promise resolves when this value or a newer one is durable. The value is read when its
+	 * commit starts, not at the call. Leave it unchanged from then on until the promise settles: one whose JSON is less than 250,000 bytes is read in one synchronous pass, a larger one over many turns.
 	 * A value whose iterables wait for another write of the same path waits for ever.
 	 *
 	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
@@ -187,7 +188,8 @@ export interface JsonWriter {
 	/** Writes bytes; strings as UTF-8. Rejects as {@link JsonWriter.write} does. */
 	writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt>;
 	/**
-	 * As {@link JsonWriter.write} for callers that do not wait: a failure goes to `onError` and to the next `flush`.
+	 * As {@link JsonWriter.write} for callers that do not wait: there is no promise, a failure goes to `onError` and to the
+	 * next `flush`.
 	 * Throws on a bad argument and after `close` (ERR_CLOSED).
 	 */
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void;
@@ -261,8 +263,11 @@ export interface ReadLinesOptions<T = unknown> {
 
 /** Options of `readJson`. */
 export interface ReadOptions<T = unknown> extends ReadLinesOptions<T> {
-	/** What to give where there is no document. Without it that is an error. */
-	readonly fallback?: T;
+	/**
+	 * What to give where there is no document, as it is: the schema is not asked. Without it that is an error. A document
+	 * that is there but corrupt is an error in any case.
+	 */
+	readonly fallback?: T | undefined;
 	/** Told whenever something else than the document is given. */
 	readonly onFallback?: ((reason: FallbackReason) => void) | undefined;
 }

@@ -2,13 +2,23 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { DurableJsonError, type ValidationIssue } from './errors.ts';
 
-/** The validator's output for a value. Rejects with ERR_VALIDATION. */
-export async function validate<T>(schema: StandardSchemaV1<unknown, T>, value: unknown, path: string): Promise<T> {
+/** The validator's output for a value. Rejects with ERR_VALIDATION, or with what the validator throws. */
+export async function validate<T>(
+	schema: StandardSchemaV1<unknown, T>,
+	value: unknown,
+	path: string,
+	place = '',
+): Promise<T> {
 	const result = await schema['~standard'].validate(value);
 	if (result.issues === undefined) return result.value;
 	const issues = result.issues.map(toIssue);
-	const message = `${path} is not valid: ${issues.map(({ message }) => message).join('; ')}`;
+	const message = `${path}${place} is not valid: ${issues.map(describe).join('; ')}`;
 	throw new DurableJsonError('ERR_VALIDATION', message, { path, step: 'validate', issues });
+}
+
+function describe({ message, path }: ValidationIssue): string {
+	const keys = path?.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+	return keys ? `${message} (at $${keys})` : message;
 }
 
 /** A path element is a key, or an object that holds it. */

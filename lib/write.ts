@@ -9,10 +9,13 @@ import type {
 	WriteOptions,
 	WriteReceipt,
 } from './types.ts';
-import { createWriter } from './writer.ts';
+import { createPermanentWriter } from './writer.ts';
 
-/** The writer behind {@link writeJson} and its siblings, with every option at its default. It need not be closed. */
-export const defaultWriter: JsonWriter = createWriter();
+/**
+ * The writer behind {@link writeJson} and its siblings, with every option at its default. It belongs to the whole process:
+ * `close` flushes it and leaves it open.
+ */
+export const defaultWriter: JsonWriter = createPermanentWriter();
 
 /**
  * Writes a value as JSON, atomically and durably: see {@link JsonWriter.write}.

@@ -36,6 +36,11 @@ import type {
 	WriterStats,
 } from './types.ts';
 
+/** A writer that stays open: its `close` flushes only, since it belongs to the whole process. */
+export function createPermanentWriter(): JsonWriter {
+	return new Writer({}, true);
+}
+
 /** Makes a writer. Throws a TypeError or RangeError of code ERR_INVALID_ARGUMENT on a bad option. */
 export function createWriter(options?: WriterOptions): JsonWriter {
 	return new Writer(asOptions<WriterOptions>(options));
@@ -73,9 +78,11 @@ class Writer implements JsonWriter {
 	};
 	#scheduleFailures: ScheduleFailure[] = [];
 	readonly #sweeps = new Set<Promise<void>>();
+	readonly #permanent: boolean;
 	#closing: Promise<void> | undefined;
 
-	constructor(options: Partial<WriterOptions>) {
+	constructor(options: Partial<WriterOptions>, permanent = false) {
+		this.#permanent = permanent;
 		const { fileSystem = nodeFileSystem, clock = systemClock, concurrency, recovery = 'sweep', onError } = options;
 		if (concurrency !== undefined) checkInteger('options.concurrency', concurrency, 1, Number.MAX_SAFE_INTEGER);
 		if (recovery !== 'sweep' && recovery !== 'off') {
@@ -153,6 +160,7 @@ class Writer implements JsonWriter {
 	}
 
 	close(): Promise<void> {
+		if (this.#permanent) return this.#flushAndSweep();
 		this.#closing ??= this.#flushAndSweep();
 		return this.#closing;
 	}
@@ -184,7 +192,7 @@ class Writer implements JsonWriter {
 		const release = (): void => releaseSource(value);
 		if (this.#closing !== undefined) {
 			release();
-			throw new DurableJsonError('ERR_CLOSED', `${absolute} was not written: the writer is closed`, {
+			throw new DurableJsonError('ERR_CLOSED', `the writer is closed: nothing was done for ${absolute}`, {
 				path: absolute,
 				step: 'submit',
 			});

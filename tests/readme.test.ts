@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile as writeRaw } from 'node:fs/promises';
 import path from 'node:path';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import * as library from '../lib/index.ts';
 import { useTempDirectory } from './support/temp-directory.ts';
@@ -19,11 +18,7 @@ describe('the README', () => {
 	it.each(samples.map((code, i) => [i + 1, code]))('has a sample %i that runs as it stands', async (_, code) => {
 		await mkdir(directory.file('node_modules'));
 		await symlink(path.resolve('.'), directory.file('node_modules', 'durable-json'));
-		// `await using` is no syntax of Node 20 and 22 yet.
-		const { outputText } = ts.transpileModule(String(code), {
-			compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
-		});
-		await writeRaw(directory.file('sample.mjs'), outputText);
+		await writeRaw(directory.file('sample.mjs'), String(code));
 		const { status, stderr, stdout } = spawnSync(process.execPath, ['sample.mjs'], {
 			cwd: directory.path,
 			encoding: 'utf8',

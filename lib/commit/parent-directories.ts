@@ -31,10 +31,12 @@ function directories(fileSystem: FileSystem): Map<string, Standing> {
 /** mkdir -p that remembers what is missing before it makes it, so that no concurrent write overlooks it. */
 export async function createDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
 	const known = directories(fileSystem);
-	for (let missing = directory; (await fileSystem.lstat(missing)) === undefined; missing = path.dirname(missing)) {
-		known.set(missing, { state: 'created' });
+	const missing: string[] = [];
+	for (let child = directory; (await fileSystem.lstat(child)) === undefined; child = path.dirname(child)) {
+		known.set(child, { state: 'created' });
+		missing.unshift(child);
 	}
-	await fileSystem.ensureDirectory(directory);
+	for (const child of missing) await fileSystem.ensureDirectory(child);
 }
 
 /**

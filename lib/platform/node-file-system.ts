@@ -57,9 +57,14 @@ export const nodeFileSystem: FileSystem = {
 	link,
 	unlink,
 	async ensureDirectory(path) {
-		// Loaded where it is used: fs-extra brings graceful-fs, which wraps functions of node:fs and process.
+		// Loaded where it is used: fs-extra brings graceful-fs, which wraps functions of node:fs and process. Its ensureDir,
+		// like mkdir with `recursive`, tries for ever where nothing can be made (below /proc).
 		const { default: fsExtra } = await import('fs-extra');
-		await fsExtra.ensureDir(path);
+		try {
+			await fsExtra.mkdir(path);
+		} catch (error) {
+			if (codeOf(error) !== 'EEXIST') throw error;
+		}
 	},
 };
 

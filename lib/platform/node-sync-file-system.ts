@@ -1,5 +1,6 @@
 /** The synchronous half of the real disk, for exit handlers: it holds the event loop. */
 import fs from 'node:fs';
+import { codeOf } from '../errors.ts';
 import type { FileStat, LockAttempt, OpenFileSync, SyncFileSystem } from '../ports/file-system.ts';
 import { tryLockDescriptor } from './native-lock.ts';
 import { openFlags, toFileStat } from './translate.ts';
@@ -16,7 +17,11 @@ export const nodeSyncFileSystem: SyncFileSystem = {
 	link: (existing, created) => fs.linkSync(existing, created),
 	unlink: (path) => fs.unlinkSync(path),
 	ensureDirectory(path) {
-		fs.mkdirSync(path, { recursive: true });
+		try {
+			fs.mkdirSync(path);
+		} catch (error) {
+			if (codeOf(error) !== 'EEXIST') throw error;
+		}
 	},
 	syncDirectory(path) {
 		const fd = fs.openSync(path, fs.constants.O_RDONLY);

@@ -94,6 +94,7 @@ export interface SyncFileSystem {
 	rename(from: string, to: string): void;
 	link(existing: string, created: string): void;
 	unlink(path: string): void;
+	/** Makes one directory; its parent must exist. One that exists already is fine. */
 	ensureDirectory(path: string): void;
 	syncDirectory(path: string): void;
 }
@@ -124,6 +125,6 @@ export interface FileSystem {
 	rename(from: string, to: string): Promise<void>;
 	link(existing: string, created: string): Promise<void>;
 	unlink(path: string): Promise<void>;
-	/** mkdir -p. */
+	/** Makes one directory; its parent must exist. One that exists already is fine. */
 	ensureDirectory(path: string): Promise<void>;
 }

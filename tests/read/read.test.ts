@@ -39,7 +39,7 @@ describe('readJson', () => {
 		expect(told).toEqual([
 			{ path: file, reason: 'missing', error: expect.objectContaining({ code: 'ERR_READ_FAILED' }) },
 		]);
-		expect(await readJson(file, { fallback: undefined })).toBe(undefined);
+		await expect(readJson(file, { fallback: undefined })).rejects.toMatchObject({ code: 'ERR_READ_FAILED' });
 	});
 
 	it.each([
@@ -64,6 +64,7 @@ describe('readJson', () => {
 		await writeJson(directory.file('a.json'), 'x');
 		await expect(readJson(directory.file('a.json'), { schema: doubled })).rejects.toMatchObject({
 			code: 'ERR_VALIDATION',
+			message: expect.stringContaining('not a number (at $.a[0])'),
 			issues: [{ message: 'not a number', path: ['a', 0] }],
 		});
 	});
@@ -72,6 +73,12 @@ describe('readJson', () => {
 		const reason = new Error('no');
 		await expect(readJson(directory.file('a.json'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 		await expect(readJson('')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+		for (const schema of [(value: unknown) => value, {}]) {
+			await expect(readJson('a.json', { schema: schema as never })).rejects.toMatchObject({
+				code: 'ERR_INVALID_ARGUMENT',
+				message: expect.stringContaining('options.schema'),
+			});
+		}
 	});
 });
 

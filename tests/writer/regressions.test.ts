@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
 	createWriter,
 	createWriteStream,
+	defaultWriter,
 	type JsonWriter,
 	readJson,
 	stringifyChunks,
@@ -231,6 +232,18 @@ describe('settling', () => {
 		await rest;
 		expect(await first).toMatchObject({ superseded: true });
 		expect(await directory.json('a.json')).toBe('c');
+	});
+
+	it('rejects at once where a directory cannot be made', async () => {
+		await expect(writeJson('/proc/durable-json/a.json', 1)).rejects.toMatchObject({
+			code: 'ERR_WRITE_FAILED',
+			step: 'mkdir',
+		});
+	});
+
+	it('leaves the default writer open when somebody closes it', async () => {
+		await defaultWriter.close();
+		await writeJson(directory.file('a.json'), 1);
 	});
 
 	it('does not end the process for an asynchronous function that fails', async () => {
