@@ -79,6 +79,7 @@ export class Transfer {
 			}
 			return this.#filled;
 		});
+		this.#report(this.#document);
 		return true;
 	}
 
@@ -157,8 +158,12 @@ export class Transfer {
 	}
 
 	async #write(document: PendingDocument, buffer: Buffer, length: number): Promise<void> {
-		const { source, onProgress } = this.#job;
 		await document.write(buffer, length);
+		this.#report(document);
+	}
+
+	#report(document: PendingDocument): void {
+		const { source, onProgress } = this.#job;
 		try {
 			onProgress?.({ bytes: document.bytes, rows: source.rows });
 		} catch (error) {

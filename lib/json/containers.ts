@@ -4,6 +4,7 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { circularError } from './circular.ts';
 import { AsyncCursor } from './cursor.ts';
+import { writeFlat } from './flat-objects.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, INDICES, OBJECT } from './frame.ts';
 import { CACHED_KEYS_PER_OBJECT, type KeyEntry } from './key-cache.ts';
 import { toLength } from './options.ts';
@@ -53,7 +54,9 @@ export function openObject(t: Traversal, at: number, value: object, entry: KeyEn
 	const { length } = keys;
 	if (length === 0) return t.writeWord(at, EMPTY_OBJECT, 2);
 	if (length === 1 && keys[0] === 'rawJSON' && isRawJSON?.(value)) return writeRaw(t, at, value);
-	const frame = t.push(OBJECT, value, length, entry.under(t.indented ? t.depth + 2 : 0));
+	const before = entry.under(t.indented ? t.depth + 2 : 0);
+	if (t.plain && length <= CACHED_KEYS_PER_OBJECT) return writeFlat(t, at, value as Record<string, unknown>, keys, before);
+	const frame = t.push(OBJECT, value, length, before);
 	frame.keys = keys;
 	frame.dictionary = length > CACHED_KEYS_PER_OBJECT;
 	return at;

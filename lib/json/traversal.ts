@@ -54,6 +54,8 @@ export class Traversal {
 	readonly indented: boolean;
 	readonly gap: string;
 	readonly strict: boolean;
+	/** True where nothing is asked for but the value on one line: no replacer, no indentation, not strict. */
+	readonly plain: boolean;
 	/** What stands between a key and its value. */
 	readonly colon: string;
 	readonly keyCache: KeyCache = new KeyCache();
@@ -79,7 +81,7 @@ export class Traversal {
 	recursion = 0;
 	/** A value, through toJSON and replacer, to be written after the suspended text. */
 	deferred: unknown = NOTHING;
-	/** An element of the innermost array that was read already. */
+	/** A child of the innermost array or object that was read already. */
 	ahead: unknown = NOTHING;
 	/** A Date or Buffer that is to be written as its toJSON would. */
 	known: object | undefined = undefined;
@@ -112,6 +114,7 @@ export class Traversal {
 		this.indented = gap !== undefined;
 		this.gap = gap ?? '';
 		this.strict = strict;
+		this.plain = !this.indented && !strict && replacer.call === undefined && replacer.names === undefined;
 		this.colon = gap === undefined ? ':' : ': ';
 	}
 

@@ -56,6 +56,12 @@ function walkObject(t: Traversal, frame: Frame, from: number): number {
 	const { keys, length } = frame;
 	const { depth } = t;
 	let at = from;
+	if (t.ahead !== NOTHING && at <= t.limit) {
+		const value = t.ahead;
+		t.ahead = NOTHING;
+		at = writeProperty(t, frame, at, keys[frame.index - 1] as string, value);
+		if (t.depth !== depth) return at;
+	}
 	while (at <= t.limit) {
 		const index = frame.index;
 		if (index >= length) return closeObject(t, frame, at);

@@ -74,6 +74,8 @@ export class Lane {
 			} catch (error) {
 				if (error instanceof OwnFailure) again = batch.rejectNewest(error.reason);
 				else batch.reject(error);
+				// The value before looks for its document anew: what lands there meanwhile must not be forgotten.
+				if (again) this.#registry.announce(batch.firstSequence);
 			}
 		}
 		this.#registry.found(batch.firstSequence);

@@ -42,6 +42,7 @@ export class Submission {
 	#resolve!: (receipt: WriteReceipt) => void;
 	#reject!: (reason: unknown) => void;
 	#stopListening: (() => void) | undefined;
+	#settled = false;
 
 	constructor(request: Request, sequence: number, counters: CallCounters) {
 		this.#request = request;
@@ -80,16 +81,24 @@ export class Submission {
 	}
 
 	resolve(receipt: WriteReceipt): void {
-		this.#stopListening?.();
-		this.#counters.pending -= 1;
+		if (!this.#settle()) return;
 		if (receipt.superseded) this.#counters.superseded += 1;
 		this.#resolve(receipt);
 	}
 
+	/** Does nothing where the call has settled: an abort may have come before the failure. */
 	reject(reason: unknown): void {
-		this.#stopListening?.();
-		this.#counters.pending -= 1;
+		if (!this.#settle()) return;
 		this.#counters.failures += 1;
 		this.#reject(reason);
+	}
+
+	/** @returns false where the call has settled before. */
+	#settle(): boolean {
+		if (this.#settled) return false;
+		this.#settled = true;
+		this.#stopListening?.();
+		this.#counters.pending -= 1;
+		return true;
 	}
 }

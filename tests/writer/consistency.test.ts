@@ -44,7 +44,12 @@ describe('what is written of a value that changes meanwhile', () => {
 		const rows = Array.from({ length: 50_000 }, (_, i) => ({ i, text: 'ü'.repeat(i % 50) }));
 		await writeJson(directory.file('a.json'), rows, { consistency: 'snapshot', space: 1 });
 		expect(await directory.text('a.json')).toBe(`${JSON.stringify(rows, null, 1)}\n`);
-		await writeJsonLines(directory.file('a.jsonl'), rows, { consistency: 'snapshot' });
+		const progress: number[] = [];
+		await writeJsonLines(directory.file('a.jsonl'), rows, {
+			consistency: 'snapshot',
+			onProgress: ({ rows: count }) => progress.push(count),
+		});
+		expect(progress).toEqual([50_000]);
 		expect(await directory.text('a.jsonl')).toBe(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 	});
 

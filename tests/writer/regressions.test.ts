@@ -73,6 +73,32 @@ describe('order', () => {
 		expect(await directory.json('y.json')).toBe('newer');
 	});
 
+	it('never lands the value before a failed one over a newer one that came in between', async () => {
+		await symlink(directory.path, directory.file('self'));
+		let resolving = 0;
+		let letGo = (): void => undefined;
+		const hold = new Promise<void>((resolve) => {
+			letGo = resolve;
+		});
+		const writer = open({
+			...nodeFileSystem,
+			realpath: async (file) => {
+				const real = await nodeFileSystem.realpath(file);
+				if (file.endsWith('/self') && ++resolving === 2) await hold;
+				return real;
+			},
+		});
+		const before = writer.write(directory.file('self', 'a.json'), 'before');
+		await expect(writer.write(directory.file('self', 'a.json'), 1n)).rejects.toMatchObject({
+			code: 'ERR_NOT_SERIALIZABLE',
+		});
+		await writer.write(directory.file('a.json'), 'newer');
+		letGo();
+		expect(await before).toMatchObject({ superseded: true });
+		expect(await directory.json('a.json')).toBe('newer');
+		expect(writer.stats()).toMatchObject({ pending: 0, failures: 1, superseded: 1 });
+	});
+
 	it('does not count a removal that failed as landed', async () => {
 		await writeRaw(directory.file('y.json'), '"ancient"');
 		await symlink('y.json', directory.file('link.json'));
