@@ -167,7 +167,7 @@ export interface WriterStats {
 	/** Calls not settled yet. */
 	readonly pending: number;
 	/** Paths with work waiting or under way. */
-	readonly lanes: number;
+	readonly activePaths: number;
 }
 
 /** Writes documents; rapid writes of one path are coalesced. */

@@ -170,7 +170,7 @@ class Writer implements JsonWriter {
 	}
 
 	stats(): WriterStats {
-		return { ...this.#counters, lanes: this.#lanes.size };
+		return { ...this.#counters, activePaths: this.#lanes.size };
 	}
 
 	#submitJson(path: string | URL, value: ValueOrThunk, options: WriteOptions | undefined): Submission {

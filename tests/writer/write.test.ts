@@ -191,7 +191,7 @@ describe('a writer', () => {
 		const writer = createWriter();
 		await Promise.all(Array.from({ length: 50 }, (_, i) => writer.write(directory.file(`${i}.json`), i)));
 		await new Promise(setImmediate);
-		expect(writer.stats()).toMatchObject({ calls: 50, commits: 50, pending: 0, lanes: 0, failures: 0 });
+		expect(writer.stats()).toMatchObject({ calls: 50, commits: 50, pending: 0, activePaths: 0, failures: 0 });
 		expect(openFilesIn(directory.path)).toEqual([]);
 		await writer.close();
 	});
