@@ -71,7 +71,7 @@ async function readAside(fileSystem: FileSystem, document: string): Promise<Uint
 				const temp = parseTempName(name);
 				return temp?.state === 'aside' && belongsTo(temp, path.basename(document));
 			})
-			.sort()
+			.sort((a, b) => ((parseTempName(a)?.order ?? '') < (parseTempName(b)?.order ?? '') ? -1 : 1))
 			.at(-1);
 		return await fileSystem.readFile(aside === undefined ? document : path.join(directory, aside));
 	} catch (error) {

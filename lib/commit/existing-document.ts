@@ -16,7 +16,7 @@ export async function removeDocument(
 	target: Target,
 	onRemoved: () => void,
 ): Promise<DirectorySynced> {
-	// First, and durably, what recovery would promote to a document that is missing.
+	// First, and durably, what could be taken for the document once that is missing.
 	const { count, failures } = await removeDeadTemps(ports, target.directory, (temp) => belongsTo(temp, target.name));
 	for (const { error } of failures) {
 		// Another user's, and maybe alive: whether it comes to anything is for that user's recovery to tell.

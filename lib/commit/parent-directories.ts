@@ -11,14 +11,14 @@ import { sharedPart } from '../shared-state.ts';
 
 /**
  * `created`: by this process, and its name is not synced yet. `durable`: its name has been synced; `identity` is that of
- * the directory which had it then, where that is known.
+ * the directory which had it then.
  */
 interface Standing {
 	readonly state: 'created' | 'durable';
 	readonly identity?: string;
 }
 
-/** Durable directories remembered; one that is forgotten costs another sync of its parent. */
+/** Directories remembered; one that is forgotten costs another sync of its parent. */
 const MAX_REMEMBERED = 10_000;
 
 /** What opening a parent answers that this process may not look into; the last is Node's permission model. */
@@ -33,7 +33,7 @@ export async function createDirectory(fileSystem: FileSystem, directory: string)
 	const known = directories(fileSystem);
 	const missing: string[] = [];
 	for (let child = directory; (await fileSystem.lstat(child)) === undefined; child = path.dirname(child)) {
-		known.set(child, { state: 'created' });
+		remember(known, child, { state: 'created' });
 		missing.unshift(child);
 	}
 	for (const child of missing) await fileSystem.ensureDirectory(child);
@@ -51,25 +51,24 @@ export async function syncParentDirectories(
 	identity: string,
 ): Promise<number> {
 	const known = directories(fileSystem);
-	const standing = known.get(directory);
-	if (standing?.state === 'durable' && (standing.identity ?? identity) !== identity) known.delete(directory);
-	const chain: string[] = [];
-	for (let child = directory; known.get(child)?.state !== 'durable'; child = path.dirname(child)) {
-		if (path.dirname(child) === child) break;
-		chain.unshift(child);
+	const chain: { child: string; identity: string }[] = [];
+	for (let child = directory, is = identity; path.dirname(child) !== child; ) {
+		const standing = known.get(child);
+		if (standing?.state === 'durable' && standing.identity === is) break;
+		chain.unshift({ child, identity: is });
+		child = path.dirname(child);
+		is = (await fileSystem.stat(child)).identity;
 	}
 	let syncs = 0;
-	for (const child of chain) {
+	for (const { child, identity: is } of chain) {
 		try {
 			await syncOnce(fileSystem, path.dirname(child));
 			syncs += 1;
 		} catch (error) {
 			if (!FORBIDDEN.has(codeOf(error) ?? '') || known.get(child)?.state === 'created') throw error;
 		}
-		known.delete(child);
-		known.set(child, child === directory ? { state: 'durable', identity } : { state: 'durable' });
+		remember(known, child, { state: 'durable', identity: is });
 	}
-	if (known.size > MAX_REMEMBERED) forgetOldest(known);
 	return syncs;
 }
 
@@ -82,9 +81,10 @@ async function syncOnce(fileSystem: FileSystem, directory: string): Promise<void
 	}
 }
 
-function forgetOldest(known: Map<string, Standing>): void {
-	for (const [directory, standing] of known) {
-		if (known.size <= MAX_REMEMBERED) return;
-		if (standing.state === 'durable') known.delete(directory);
-	}
+function remember(known: Map<string, Standing>, directory: string, standing: Standing): void {
+	known.delete(directory);
+	known.set(directory, standing);
+	if (known.size <= MAX_REMEMBERED) return;
+	const [oldest] = known.keys();
+	if (oldest !== undefined) known.delete(oldest);
 }

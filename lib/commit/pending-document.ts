@@ -20,7 +20,7 @@ import { type CommitPorts, openTempFile, removeIfPresent, type TempFile } from '
 /**
  * - `open`: taking bytes, under its `part` name
  * - `staged`: complete and synced
- * - `ready`: and under its `ready` name, from which recovery may promote it
+ * - `ready`: and under its `ready` name, which says so after a crash
  * - `renamed`: in place; `closed`: over, one way or the other
  */
 type Phase = 'open' | 'staged' | 'ready' | 'renamed' | 'closed';

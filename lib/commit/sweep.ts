@@ -35,7 +35,7 @@ export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
 
 /**
  * Removes the dead temporary files in a directory. A `ready` or `aside` file stays where its document is missing: it may
- * be the only copy, which recovery promotes. Never rejects: a file that cannot be looked at or removed is told to
+ * be the only copy. Never rejects: a file that cannot be looked at or removed is told to
  * `durable-json:recover` and left.
  */
 export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {

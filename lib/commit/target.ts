@@ -37,19 +37,25 @@ export async function resolveTarget(fileSystem: FileSystem, submitted: string): 
 async function followLinks(fileSystem: FileSystem, submitted: string): Promise<Target> {
 	let current = submitted;
 	for (let links = 0; links <= MAX_SYMLINKS; links++) {
-		const [existing, directory] = await Promise.all([
-			fileSystem.lstat(current),
-			resolveDirectory(fileSystem, path.dirname(current)),
-		]);
+		const [existing, directory] = await look(fileSystem, current);
 		if (existing?.kind !== 'symlink') {
 			assertWritableKind(submitted, existing);
 			const name = path.basename(current);
 			assertNotTemporary(submitted, name);
 			return { path: submitted, directory, name, key: path.join(directory, name), existing };
 		}
-		current = path.resolve(directory, await fileSystem.readlink(current));
+		const link = await fileSystem.readlink(path.join(directory, path.basename(current)));
+		current = path.isAbsolute(link) ? link : `${directory}${path.sep}${link}`;
 	}
 	throw Object.assign(new Error(`ELOOP: more than ${MAX_SYMLINKS} symbolic links`), { code: 'ELOOP' });
+}
+
+/** What stands at a path, and the real path of its directory. */
+async function look(fileSystem: FileSystem, file: string): Promise<[FileStat | undefined, string]> {
+	const directory = resolveDirectory(fileSystem, path.dirname(file));
+	// At once, but where '..' may lead out of a directory that is missing: there only the resolved path tells.
+	if (!file.includes(`..${path.sep}`)) return Promise.all([fileSystem.lstat(file), directory]);
+	return [await fileSystem.lstat(path.join(await directory, path.basename(file))), await directory];
 }
 
 /** The real path of the deepest ancestor that exists, and the rest as it is spelt. */

@@ -25,12 +25,12 @@ function ignoreUntilRead(): void {}
 /** Closes a source that nobody will read. Never throws. */
 export function releaseSource(value: unknown): void {
 	if (isRereadable(value)) return;
-	if (value instanceof Readable) {
-		value.destroy();
-		return;
-	}
-	const closing = value instanceof ReadableStream ? value.cancel() : returnOf(value);
-	Promise.resolve(closing).catch(ignoreUnread);
+	closeUnread(value).catch(ignoreUnread);
+}
+
+async function closeUnread(value: unknown): Promise<void> {
+	if (value instanceof Readable) value.destroy();
+	else await (value instanceof ReadableStream ? value.cancel() : returnOf(value));
 }
 
 /** What closing says does not matter to a write that does not take place. */

@@ -31,9 +31,12 @@ export function openFlags(mode: OpenMode): number {
 
 /** Inode numbers exceed 2 ** 53 on some file systems (overlayfs with xino, ReFS), hence the bigint stats. */
 export function toFileStat(stats: BigIntStats): FileStat {
+	const kind = kindOf(Number(stats.mode));
+	// A directory that is removed and made anew may get the same inode number; its time of birth differs.
+	const born = kind === 'directory' ? `:${stats.birthtimeNs}` : '';
 	return {
-		kind: kindOf(Number(stats.mode)),
-		identity: `${stats.dev}:${stats.ino}`,
+		kind,
+		identity: `${stats.dev}:${stats.ino}${born}`,
 		mode: Number(stats.mode) & 0o7777,
 		uid: Number(stats.uid),
 		gid: Number(stats.gid),

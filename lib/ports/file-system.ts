@@ -11,7 +11,7 @@ export type FileKind = 'file' | 'directory' | 'symlink' | 'other';
 /** The metadata that the commit protocol and recovery look at. */
 export interface FileStat {
 	readonly kind: FileKind;
-	/** Device and inode number together, `dev:ino`: equal for two names of one file. */
+	/** Tells files apart by device and inode number: equal for two names of one file, and for two looks at one directory. */
 	readonly identity: string;
 	/** Permission bits, `mode & 0o7777`. */
 	readonly mode: number;

@@ -55,17 +55,16 @@ export class Batch {
 
 	add(submission: Submission): void {
 		const previous = this.#newest;
-		if (previous?.request.rereadable) {
-			this.#before?.drop();
-			this.#before = previous;
-		} else {
-			previous?.drop();
-		}
+		const keeps = previous?.request.rereadable ?? false;
+		const dropped = keeps ? this.#before : previous;
+		if (keeps) this.#before = previous;
 		this.#newest = submission;
 		this.#carried.add(submission);
 		const { durability } = submission.request;
 		if (isWeaker(this.#durability, durability)) this.#durability = durability;
 		submission.listen((reason) => this.#abort(submission, reason));
+		// Last: closing a source runs its own code, which may write to this path again.
+		dropped?.drop();
 	}
 
 	/** Closes the batch to newer calls. @returns undefined where no call is left. */
@@ -130,6 +129,8 @@ export class Batch {
 		this.#carried.delete(submission);
 		submission.reject(reason);
 		if (alone) {
+			// Nobody is left that the value in flight could land for.
+			this.#inFlight?.abort(reason);
 			this.#clear();
 		} else if (submission === this.#before) {
 			submission.drop();

@@ -67,18 +67,13 @@ export class Lane {
 
 	/** Settles every call of the batch; never rejects. */
 	async #commit(batch: Batch): Promise<void> {
-		for (let again = true; again; ) {
-			again = false;
-			try {
-				await this.#enterDocument(batch);
-			} catch (error) {
-				if (error instanceof OwnFailure) again = batch.rejectNewest(error.reason);
-				else batch.reject(error);
-				// The value before looks for its document anew: what lands there meanwhile must not be forgotten.
-				if (again) this.#registry.announce(batch.firstSequence);
-			}
+		try {
+			await this.#enterDocument(batch);
+		} catch (error) {
+			batch.reject(error);
+		} finally {
+			this.#registry.found(batch.firstSequence);
 		}
-		this.#registry.found(batch.firstSequence);
 	}
 
 	/** Finds the document behind the path and, as the only one at work on it, lands the batch there. */
@@ -93,20 +88,34 @@ export class Lane {
 				const target = entry.changedSince(landings) ? await resolveTarget(fileSystem, this.#path) : found;
 				if (target.key !== found.key) return false;
 				registry.found(batch.firstSequence);
-				await this.#land(batch, entry, target);
+				await this.#landNewest(batch, entry, target);
 				return true;
 			});
 		}
 	}
 
-	async #land(batch: Batch, entry: DocumentEntry, target: Target): Promise<void> {
+	/** Lands the newest value that does not fail by itself. The document stays ours until then, so that none comes between. */
+	async #landNewest(batch: Batch, entry: DocumentEntry, target: Target): Promise<void> {
 		const { sweep, ports } = this.#context;
-		let landed: Landed | undefined;
 		try {
-			landed = batch.removes ? await this.#remove(batch, entry, target) : await this.#write(batch, entry, target);
+			for (let again = true; again; ) {
+				again = false;
+				try {
+					await this.#land(batch, entry, target);
+				} catch (error) {
+					if (!(error instanceof OwnFailure)) throw error;
+					again = batch.rejectNewest(error.reason);
+				}
+			}
 		} finally {
 			if (sweep !== undefined && claimSweep(ports.fileSystem, target.directory)) sweep(target.directory);
 		}
+	}
+
+	async #land(batch: Batch, entry: DocumentEntry, target: Target): Promise<void> {
+		let landed = batch.removes ? undefined : await this.#write(batch, entry, target);
+		// It may have joined while the write waited for its slot.
+		if (batch.removes) landed = await this.#remove(batch, entry, target);
 		if (landed === undefined) return;
 		const { sequence: newest, removed: _, ...result } = landed;
 		batch.resolve(({ sequence }) => ({ path: this.#path, sequence, superseded: sequence < newest, ...result }));
@@ -116,6 +125,7 @@ export class Lane {
 		const { ports, inSlot, counters } = this.#context;
 		let sealed: Sealed | undefined;
 		const committed = await writeDocument(ports, inSlot, target, () => {
+			if (batch.removes) return undefined;
 			sealed = batch.seal();
 			if (sealed === undefined || isOvertaken(entry, sealed.newest.sequence)) return undefined;
 			const { sequence } = sealed.newest;

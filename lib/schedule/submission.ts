@@ -76,8 +76,9 @@ export class Submission {
 
 	/** Lets go of the value, which is written or never will be; a source that nobody has begun to read is closed. */
 	drop(): void {
-		if (!this.#begun) this.#request?.release();
+		const request = this.#request;
 		this.#request = undefined;
+		if (!this.#begun) request?.release();
 	}
 
 	resolve(receipt: WriteReceipt): void {
