@@ -1,167 +1,173 @@
 /**
- * One measurement in a process of its own: builds a data set, writes it once by one candidate, prints what it cost as
- * one line of JSON. Started by end-to-end.ts.
+ * One measurement in a process of its own: builds a data set, writes it twice by one candidate, prints what it cost as
+ * one line of JSON. Started by main.ts.
  */
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setImmediate as turn } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
-import { createJsonSource } from '../../lib/json/json-source.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WORKLOADS, type Workload } from './data.ts';
 
-/** What one run gave; times in milliseconds, memory in bytes. */
+/** What one write took, in milliseconds. */
+export interface Times {
+	readonly wallMs: number;
+	/** Of all threads, V8's compiler included. */
+	readonly cpuMs: number;
+}
+
+/** What one process gave. */
 export interface Measurement {
 	readonly bytes: number;
-	readonly wallMs: number;
-	readonly cpuMs: number;
+	/** The first write of the process, when nothing is compiled yet. */
+	readonly cold: Times;
+	/** The second one. */
+	readonly warm: Times;
+	/** Peak resident memory in bytes over what the process had with the value built, in the first write. */
 	readonly extraRss: number;
-	/** Longest and 99.9th percentile of the time that one fill held the event loop; of `source` only. */
+	/** Only where holds were asked for: watching for them costs time, so such a run's times do not count. */
 	readonly holds?: Holds;
 }
 
-interface Holds {
-	readonly fills: number;
+/** How long the event loop was held: turns of more than half a millisecond, net of garbage collection and gross. */
+export interface Holds {
+	readonly count: number;
 	readonly maxMs: number;
 	readonly maxNetMs: number;
 	readonly p999NetMs: number;
-	/** The longest without garbage collection where the first fill, which runs cold code, is left out. */
-	readonly maxNetWarmMs: number;
+	/** The longest without the time that the thread waited for a processor, where Linux tells it; else the same. */
+	readonly maxCpuMs: number;
+	readonly p999CpuMs: number;
 }
 
 type Interval = readonly [start: number, end: number];
+type Write = (file: string, work: Workload) => Promise<unknown>;
 
-const BUFFER_BYTES = 262_144;
-const BUFFERS = 3;
+const SHORTEST_HOLD_MS = 0.5;
 
-const [candidate = '', dataSet = '', scale = '1', file = '', packages = ''] = process.argv.slice(2);
-
-async function load(name: string): Promise<Record<string, (...args: unknown[]) => unknown>> {
-	return import(pathToFileURL(createRequire(packages).resolve(name)).href);
-}
-
-/** Fills pooled buffers while earlier ones are being written, as the library's commit does. */
-async function writeSource(work: Workload, fills: Interval[]): Promise<void> {
-	const source = createJsonSource(work.value, { replacer: work.replacer, space: work.space, finalNewline: false });
-	const handle = await fs.promises.open(file, 'w');
-	const free = Array.from({ length: BUFFERS }, () => Buffer.allocUnsafeSlow(BUFFER_BYTES));
-	const writing: Array<Promise<Buffer>> = [];
-	let position = 0;
-	while (!source.done) {
-		const buffer = free.pop() ?? ((await writing.shift()) as Buffer);
-		const start = performance.now();
-		const end = source.fill(buffer, 0);
-		fills.push([start, performance.now()]);
-		writing.push(writeAll(handle.fd, buffer, end, position));
-		position += end;
-		if (performance.now() - start > 5) await turn();
-	}
-	await Promise.all(writing);
-	await handle.close();
-}
-
-function writeAll(fd: number, buffer: Buffer, length: number, position: number): Promise<Buffer> {
-	return new Promise((resolve, reject) => {
-		fs.write(fd, buffer, 0, length, position, (error, written) => {
-			if (error) reject(error);
-			else if (written !== length) reject(new Error('short write'));
-			else resolve(buffer);
-		});
-	});
-}
-
-type WriteJson = typeof import('../../lib/index.ts').writeJson;
-
-/** Loaded before the clock starts, and only where it is measured. */
-const writeJson: WriteJson | undefined =
-	candidate === 'writeJson' ? (await import('../../lib/index.ts')).writeJson : undefined;
-
-async function write(work: Workload, fills: Interval[]): Promise<void> {
-	const { value, replacer, space } = work;
-	switch (candidate) {
-		case 'native':
-			return fs.promises.writeFile(file, JSON.stringify(value, replacer as never, space));
-		case 'source':
-			return writeSource(work, fills);
-		case 'writeJson':
-			await writeJson?.(file, value, { durability: 'none', replacer, space, finalNewline: false });
-			return;
-		case '@discoveryjs/json-ext': {
-			const { stringifyChunked } = await load(candidate);
-			const chunks = stringifyChunked?.(value, { replacer, space, highWaterMark: 65_536 }) as Iterable<string>;
+/** Loaded before the clock starts, and only the one that is measured. */
+const candidates: Record<string, () => Promise<Write>> = {
+	native: async () => (file, work) =>
+		fs.promises.writeFile(file, JSON.stringify(work.value, work.replacer as never, work.space)),
+	'durable-json': async () => {
+		const { writeJson } = await import('durable-json');
+		return (file, { value, replacer, space }) =>
+			writeJson(file, value, { durability: 'none', replacer, space, finalNewline: false });
+	},
+	'@discoveryjs/json-ext': async () => {
+		const { stringifyChunked } = await import('@discoveryjs/json-ext');
+		return (file, { value, replacer, space }) => {
+			const chunks = stringifyChunked(value, replacer as never, space);
 			return pipeline(Readable.from(chunks), fs.createWriteStream(file));
-		}
-		case 'json-stream-stringify': {
-			const { JsonStreamStringify } = await load(candidate);
-			const Stream = JsonStreamStringify as unknown as new (...args: unknown[]) => Readable;
-			return pipeline(new Stream(value, replacer, space), fs.createWriteStream(file));
-		}
-		default:
-			throw new Error(`no candidate ${candidate}`);
-	}
-}
+		};
+	},
+	'json-stream-stringify': async () => {
+		const { JsonStreamStringify } = await import('json-stream-stringify');
+		return (file, { value, replacer, space }) =>
+			pipeline(new JsonStreamStringify(value, replacer as never, space), fs.createWriteStream(file));
+	},
+};
 
-/** The peak since the last {@link resetPeak}. */
+/** The peak since {@link resetPeak}, where Linux tells it; else what there is now. */
 function peakRss(): number {
+	if (process.platform !== 'linux') return process.memoryUsage.rss();
 	const line = /VmHWM:\s+(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8'));
 	return Number(line?.[1] ?? 0) * 1024;
 }
 
 function resetPeak(): void {
-	fs.writeFileSync('/proc/self/clear_refs', '5');
+	if (process.platform === 'linux') fs.writeFileSync('/proc/self/clear_refs', '5');
 }
 
-function summarize(fills: readonly Interval[], pauses: readonly Interval[]): Holds {
-	const net: number[] = [];
-	let maxMs = 0;
-	let pause = 0;
-	for (const [start, end] of fills) {
-		maxMs = Math.max(maxMs, end - start);
-		let collected = 0;
-		while (pause < pauses.length && (pauses[pause] as Interval)[1] < start) pause++;
-		for (let index = pause; index < pauses.length && (pauses[index] as Interval)[0] < end; index++) {
-			const [from, to] = pauses[index] as Interval;
-			collected += Math.max(0, Math.min(to, end) - Math.max(from, start));
-		}
-		net.push(end - start - collected);
+/** Records the turns of the event loop from its creation to {@link Watch.stop}. */
+class Watch {
+	readonly #turns: Interval[] = [];
+	readonly #waits: number[] = [];
+	readonly #pauses: Interval[] = [];
+	readonly #observer = new PerformanceObserver((list) => this.#collect(list.getEntries()));
+	#from = performance.now();
+	#waited = waitedMs();
+	#stopped = false;
+
+	constructor() {
+		this.#observer.observe({ entryTypes: ['gc'] });
+		this.#turn();
 	}
-	const maxNetWarmMs = Math.max(0, ...net.slice(1));
-	net.sort((a, b) => a - b);
-	return {
-		fills: net.length,
-		maxMs,
-		maxNetMs: net.at(-1) ?? 0,
-		p999NetMs: net[Math.ceil(net.length * 0.999) - 1] ?? 0,
-		maxNetWarmMs,
+
+	/** Bound by setImmediate, which runs once in each turn. */
+	readonly #turn = (): void => {
+		const now = performance.now();
+		const waited = waitedMs();
+		if (now - this.#from > SHORTEST_HOLD_MS) {
+			this.#turns.push([this.#from, now]);
+			this.#waits.push(waited - this.#waited);
+		}
+		this.#waited = waited;
+		this.#from = performance.now();
+		if (!this.#stopped) setImmediate(this.#turn);
 	};
+
+	#collect(entries: ReadonlyArray<{ startTime: number; duration: number }>): void {
+		for (const { startTime, duration } of entries) this.#pauses.push([startTime, startTime + duration]);
+	}
+
+	async stop(): Promise<Holds> {
+		this.#stopped = true;
+		await sleep(20);
+		this.#collect(this.#observer.takeRecords());
+		this.#observer.disconnect();
+		const net = this.#turns.map(([start, end]) => end - start - overlap(start, end, this.#pauses));
+		const onCpu = net.map((ms, index) => Math.max(0, ms - (this.#waits[index] ?? 0)));
+		for (const list of [net, onCpu]) list.sort((a, b) => a - b);
+		return {
+			count: net.length,
+			maxMs: Math.max(0, ...this.#turns.map(([start, end]) => end - start)),
+			maxNetMs: net.at(-1) ?? 0,
+			p999NetMs: net[Math.ceil(net.length * 0.999) - 1] ?? 0,
+			maxCpuMs: onCpu.at(-1) ?? 0,
+			p999CpuMs: onCpu[Math.ceil(net.length * 0.999) - 1] ?? 0,
+		};
+	}
 }
 
-const work = WORKLOADS[dataSet]?.(Number(scale), packages) as Workload;
-globalThis.gc?.();
-await new Promise((resolve) => setTimeout(resolve, 100));
-const pauses: Interval[] = [];
-const observer = new PerformanceObserver((list) => {
-	for (const { startTime, duration } of list.getEntries()) pauses.push([startTime, startTime + duration]);
-});
-observer.observe({ entryTypes: ['gc'] });
-const fills: Interval[] = [];
-resetPeak();
-const rss = process.memoryUsage.rss();
-const cpu = process.cpuUsage();
-const start = performance.now();
-await write(work, fills);
-const wallMs = performance.now() - start;
-const { user, system } = process.cpuUsage(cpu);
-const extraRss = peakRss() - rss;
-await new Promise((resolve) => setTimeout(resolve, 20));
-for (const { startTime, duration } of observer.takeRecords()) pauses.push([startTime, startTime + duration]);
-const measurement: Measurement = {
-	bytes: fs.statSync(file).size,
-	wallMs,
-	cpuMs: (user + system) / 1000,
-	extraRss,
-	...(fills.length > 0 ? { holds: summarize(fills, pauses) } : {}),
-};
-console.log(JSON.stringify(measurement));
+/** How long this thread was ready to run and did not: another process had the processor, or a thread of V8's. */
+function waitedMs(): number {
+	if (process.platform !== 'linux') return 0;
+	return Number(fs.readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+}
+
+function overlap(start: number, end: number, pauses: readonly Interval[]): number {
+	let sum = 0;
+	for (const [from, to] of pauses) sum += Math.max(0, Math.min(to, end) - Math.max(from, start));
+	return sum;
+}
+
+async function measure(name: string, work: Workload, file: string, watched: boolean): Promise<Measurement> {
+	const write = await candidates[name]?.();
+	if (write === undefined) throw new Error(`no candidate ${name}`);
+	globalThis.gc?.();
+	await sleep(100);
+	const watch = watched ? new Watch() : undefined;
+	resetPeak();
+	const rss = process.memoryUsage.rss();
+	const cold = await time(() => write(file, work));
+	const extraRss = peakRss() - rss;
+	const holds = await watch?.stop();
+	globalThis.gc?.();
+	const warm = watched ? cold : await time(() => write(file, work));
+	return { bytes: fs.statSync(file).size, cold, warm, extraRss, ...(holds && { holds }) };
+}
+
+async function time(work: () => Promise<unknown>): Promise<Times> {
+	const cpu = process.cpuUsage();
+	const start = performance.now();
+	await work();
+	const wallMs = performance.now() - start;
+	const { user, system } = process.cpuUsage(cpu);
+	return { wallMs, cpuMs: (user + system) / 1000 };
+}
+
+const [candidate = '', dataSet = '', scale = '1', file = '', mode = ''] = process.argv.slice(2);
+const workload = WORKLOADS[dataSet];
+if (workload === undefined) throw new Error(`no data set ${dataSet}`);
+console.log(JSON.stringify(await measure(candidate, workload(Number(scale)), file, mode === 'holds')));

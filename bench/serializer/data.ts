@@ -77,16 +77,18 @@ const LATIN = 'abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ 0123456789 éàüöß';
 const UNICODE = 'абвгдежзий 漢字仮名交じり文 ελληνικά 😀🎉';
 const ESCAPES = 'abc"\\\n\t\u0001def';
 
-function corpora(scale: number, from: string): unknown {
-	const require = createRequire(from);
+const require = createRequire(import.meta.url);
+
+function corpora(scale: number): unknown {
 	const files = ['@mdn/browser-compat-data', 'world-atlas/countries-10m.json', 'emoji-datasource/emoji.json'];
 	const parsed: unknown[] = files.map((file) => require(file) as unknown);
 	return list(Math.max(1, 2 * scale), () => parsed);
 }
 
-/** Every data set by name; `from` is where packages with real data are looked for. */
-export const WORKLOADS: Record<string, (scale: number, from: string) => Workload> = {
+/** Every data set by name. */
+export const WORKLOADS: Record<string, (scale: number) => Workload> = {
 	telemetry: (scale) => ({ value: telemetry(1_340_000 * scale) }),
+	'telemetry, peers': (scale) => ({ value: telemetry(200_000 * scale) }),
 	wide: (scale) => {
 		const random = generator(2);
 		const wide: Record<string, unknown> = {};
@@ -169,5 +171,5 @@ export const WORKLOADS: Record<string, (scale: number, from: string) => Workload
 		const bytes = Buffer.from(integers.buffer, 0, Math.min(integers.byteLength, 4_000_000 * scale));
 		return { value: { integers, bytes } };
 	},
-	'real corpora': (scale, from) => ({ value: corpora(scale, from) }),
+	'real corpora': (scale) => ({ value: corpora(scale) }),
 };

@@ -21,7 +21,7 @@ export function runIndices(t: Traversal, frame: Frame, from: number): number {
 	while (at <= t.limit) {
 		const index = frame.index;
 		if (index >= frame.length) return closeObject(t, frame, at);
-		if (--t.countdown < 0 && t.overtime()) return at;
+		if (--t.countdown < 0 && t.overtime(at)) return at;
 		frame.index = index + 1;
 		let value = holder[index];
 		if (t.replacer !== undefined) value = prepare(t, holder, index, value);

@@ -55,7 +55,8 @@ export function openObject(t: Traversal, at: number, value: object, entry: KeyEn
 	if (length === 0) return t.writeWord(at, EMPTY_OBJECT, 2);
 	if (length === 1 && keys[0] === 'rawJSON' && isRawJSON?.(value)) return writeRaw(t, at, value);
 	const before = entry.under(t.indented ? t.depth + 2 : 0);
-	if (t.plain && length <= CACHED_KEYS_PER_OBJECT) return writeFlat(t, at, value as Record<string, unknown>, keys, before);
+	if (t.plain && length <= CACHED_KEYS_PER_OBJECT)
+		return writeFlat(t, at, value as Record<string, unknown>, keys, before);
 	const frame = t.push(OBJECT, value, length, before);
 	frame.keys = keys;
 	frame.dictionary = length > CACHED_KEYS_PER_OBJECT;

@@ -5,10 +5,10 @@
 import { writeRun } from './bytes.ts';
 import { OBJECT } from './frame.ts';
 import type { KeyEntry } from './key-cache.ts';
+import { writeBoolean, writeNull } from './literals.ts';
 import { writeNumber } from './numbers.ts';
 import { SHORT_STRING_LENGTH, writeShortString } from './strings.ts';
-import type { Traversal } from './traversal.ts';
-import { writeBoolean, writeNull } from './value.ts';
+import { NOTHING, type Traversal } from './traversal.ts';
 
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
@@ -19,7 +19,13 @@ type Properties = Readonly<Record<string, unknown>>;
  * Writes `holder` as far as its keys are the expected ones and its values short primitives. `keys` are its own, at least
  * one; `before` is the entry before the first.
  */
-export function writeFlat(t: Traversal, from: number, holder: Properties, keys: readonly string[], before: KeyEntry): number {
+export function writeFlat(
+	t: Traversal,
+	from: number,
+	holder: Properties,
+	keys: readonly string[],
+	before: KeyEntry,
+): number {
 	const { buffer, view } = t;
 	const { length } = keys;
 	let at = from;
@@ -30,7 +36,7 @@ export function writeFlat(t: Traversal, from: number, holder: Properties, keys: 
 			const guess = entry.next;
 			const key = keys[index] as string;
 			if (at > t.limit || guess.key !== key || guess.words.length === 0) break;
-			if (--t.countdown < 0 && t.overtime()) break;
+			if (--t.countdown < 0 && t.overtime(at)) break;
 			index++;
 			const value = holder[key];
 			if (needsFrame(value)) {
@@ -47,8 +53,46 @@ export function writeFlat(t: Traversal, from: number, holder: Properties, keys: 
 			else at = typeof value === 'boolean' ? writeBoolean(buffer, view, at, value) : writeNull(view, at);
 		}
 	} catch (error) {
-		open(t, holder, keys, before, entry, index + 1);
+		// For the path to the getter that has thrown.
+		openFrame(t, holder, keys, index, entry === before, entry);
 		throw error;
 	}
-	return at;
+	const empty = entry === before;
+	if (index < length || t.ahead !== NOTHING) {
+		openFrame(t, holder, keys, index, empty, entry);
+		return at;
+	}
+	if (empty) buffer[at++] = OPEN;
+	buffer[at] = CLOSE;
+	return at + 1;
+}
+
+/** True for what has a toJSON or children, and for text that may not fit the room that is kept free. */
+function needsFrame(value: unknown): boolean {
+	switch (typeof value) {
+		case 'string':
+			return value.length > SHORT_STRING_LENGTH;
+		case 'object':
+			return value !== null;
+		case 'function':
+		case 'bigint':
+			return true;
+		default:
+			return false;
+	}
+}
+
+function openFrame(
+	t: Traversal,
+	holder: Properties,
+	keys: readonly string[],
+	index: number,
+	empty: boolean,
+	entry: KeyEntry,
+): void {
+	const frame = t.push(OBJECT, holder, keys.length, entry);
+	frame.keys = keys;
+	frame.index = index;
+	frame.empty = empty;
+	frame.dictionary = false;
 }

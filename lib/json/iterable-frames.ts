@@ -56,7 +56,7 @@ export function runAsyncArray(t: Traversal, frame: Frame, from: number): number 
 export function runLines(t: Traversal, frame: Frame, from: number): number {
 	let at = from;
 	while (at <= t.limit) {
-		if (--t.countdown < 0 && t.overtime()) return at;
+		if (--t.countdown < 0 && t.overtime(at)) return at;
 		const step = takeStep(t, frame);
 		if (step === undefined) return at;
 		if (step.done) {

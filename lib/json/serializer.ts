@@ -49,7 +49,7 @@ export class Serializer implements ByteSource {
 		if (this.#phase !== 'new' && this.#phase !== 'open') throw new Error(`This source is ${this.#phase}`);
 		const t = this.#traversal;
 		try {
-			t.begin(target);
+			t.begin(target, offset);
 			if (this.#begin !== undefined) {
 				meetShapes();
 				this.#begin(t);

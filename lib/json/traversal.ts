@@ -8,6 +8,7 @@
  */
 
 import type { ReplacerFunction } from '../types.ts';
+import { READ_AT_ONCE_BYTES } from './byte-source.ts';
 import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
 import { ASYNC_ARRAY, Frame, type FrameKind } from './frame.ts';
 import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
@@ -30,19 +31,23 @@ export const NOTHING: unique symbol = Symbol('nothing');
 const POOLED_DEPTH = 1024;
 /** Up to this depth a scan of the open containers is quicker than a Set. */
 const SCANNED_DEPTH = 64;
+/** And up to this one a loop is quicker than Array.prototype.indexOf. */
+const LOOPED_DEPTH = 8;
 
 /** How long one fill may run. */
-const FILL_MS = 8;
+const FILL_MS = 5;
 /**
- * The first one may take longer, so that a value that fits one buffer is read in one go on a busy machine too, unless
- * the caller's own code is slow; not so once it has taken more steps than a buffer has room for.
+ * The first one may take longer until it has written so many bytes, so that a value of fewer is read in one go on a busy
+ * machine too, unless the caller's own code is slow; not so once it has taken more steps than as many bytes can hold.
+ * Code that V8 has not compiled yet may take some 30 ms for them, compiled code one or two.
  */
 const FIRST_FILL_MS = 100;
 const BYTES_PER_STEP = 2;
-/** The clock is looked at about this often, and no single look counts for more than the second: that was a pause. */
+/** The clock is looked at about this often; to a patient fill no look counts for more than the second: that was a pause. */
 const CLOCK_INTERVAL_MS = 0.25;
 const CLOCK_CLIP_MS = 4;
-const MAX_STEPS = 4096;
+/** Not more: code that V8 has just thrown away runs a hundred times slower until it is compiled again. */
+const MAX_STEPS = 256;
 
 const stringify = JSON.stringify;
 
@@ -102,9 +107,11 @@ export class Traversal {
 	#deepHolders: Set<object> | undefined;
 	readonly #indents: Array<Run | undefined> = [];
 
-	#spentMs = 0;
+	#begunAt = 0;
+	#patienceMs = 0;
 	#steps = 0;
 	#first = true;
+	#startedAt = 0;
 	#checkedAt = 0;
 	#interval = 16;
 
@@ -119,7 +126,8 @@ export class Traversal {
 	}
 
 	/** Begins a fill of `target`. */
-	begin(target: Buffer): void {
+	begin(target: Buffer, offset: number): void {
+		this.#startedAt = offset;
 		if (this.buffer !== target) {
 			this.buffer = target;
 			this.view = new DataView(target.buffer, target.byteOffset, target.byteLength);
@@ -127,8 +135,8 @@ export class Traversal {
 		this.waiting = undefined;
 		this.stopped = false;
 		this.recursion = 0;
-		this.#spentMs = 0;
-		this.#checkedAt = performance.now();
+		this.#begunAt = performance.now();
+		this.#checkedAt = this.#begunAt;
 		this.countdown = this.#interval;
 	}
 
@@ -154,21 +162,22 @@ export class Traversal {
 	}
 
 	/**
-	 * Looks at the clock; true where this fill has taken its time. Called when {@link Traversal.countdown} has run out,
-	 * which is set so that this happens about every quarter of a millisecond: the steps may be properties that give no
+	 * Looks at the clock; true where this fill, which has come to `at`, has taken its time. Called when
+	 * {@link Traversal.countdown} has run out, which is set so that this happens about every quarter of a millisecond: the steps may be properties that give no
 	 * bytes, or getters that take long.
 	 */
-	overtime(): boolean {
+	overtime(at: number): boolean {
 		const now = performance.now();
 		const elapsed = now - this.#checkedAt;
 		this.#checkedAt = now;
-		this.#spentMs += Math.min(elapsed, CLOCK_CLIP_MS);
 		const ratio = Math.min(4, CLOCK_INTERVAL_MS / elapsed);
 		this.#interval = Math.max(1, Math.min(MAX_STEPS, Math.floor(this.#interval * ratio)));
 		this.countdown = this.#interval;
 		this.#steps += this.#interval;
-		const patient = this.#first && this.#steps * BYTES_PER_STEP < this.buffer.length;
-		if (this.#spentMs < (patient ? FIRST_FILL_MS : FILL_MS)) return false;
+		const given = Math.max(at - this.#startedAt, this.#steps * BYTES_PER_STEP);
+		const patient = this.#first && given < READ_AT_ONCE_BYTES;
+		this.#patienceMs += Math.min(elapsed, CLOCK_CLIP_MS);
+		if (patient ? this.#patienceMs < FIRST_FILL_MS : now - this.#begunAt < FILL_MS) return false;
 		this.stop();
 		return true;
 	}
@@ -188,7 +197,7 @@ export class Traversal {
 		frame.empty = true;
 		frame.entry = entry;
 		if (this.indented) frame.indent = this.indent(depth + 1);
-		if (depth < SCANNED_DEPTH) this.#holders[depth] = holder;
+		if (depth < SCANNED_DEPTH) this.#holders.push(holder);
 		else {
 			this.#deepHolders ??= new Set();
 			this.#deepHolders.add(holder);
@@ -201,7 +210,8 @@ export class Traversal {
 	pop(): void {
 		const depth = this.depth--;
 		const frame = this.frames[depth] as Frame;
-		if (depth >= SCANNED_DEPTH) this.#deepHolders?.delete(frame.holder);
+		if (depth < SCANNED_DEPTH) this.#holders.pop();
+		else this.#deepHolders?.delete(frame.holder);
 		if (frame.kind >= ASYNC_ARRAY) this.#openIterables--;
 		frame.clear();
 		if (depth >= POOLED_DEPTH) this.frames.length = depth;
@@ -210,11 +220,12 @@ export class Traversal {
 	/** True where `value` is an open container, so that writing it would never end. */
 	isOpen(value: object): boolean {
 		const holders = this.#holders;
-		for (let index = Math.min(this.depth, SCANNED_DEPTH - 1); index >= 0; index--) {
-			if (holders[index] === value) return true;
+		const { depth } = this;
+		if (depth < LOOPED_DEPTH) {
+			for (let index = depth; index >= 0; index--) if (holders[index] === value) return true;
+			return false;
 		}
-		if (this.depth < SCANNED_DEPTH) return false;
-		return this.#deepHolders?.has(value) ?? false;
+		return holders.indexOf(value) >= 0 || (depth >= SCANNED_DEPTH && this.#deepHolders?.has(value) === true);
 	}
 
 	/** Counts what the innermost iterable has handed out, if it is the outermost one. */

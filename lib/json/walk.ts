@@ -65,7 +65,7 @@ function walkObject(t: Traversal, frame: Frame, from: number): number {
 	while (at <= t.limit) {
 		const index = frame.index;
 		if (index >= length) return closeObject(t, frame, at);
-		if (--t.countdown < 0 && t.overtime()) return at;
+		if (--t.countdown < 0 && t.overtime(at)) return at;
 		frame.index = index + 1;
 		const key = keys[index] as string;
 		at = writeProperty(t, frame, at, key, holder[key]);
@@ -107,7 +107,7 @@ function walkArray(t: Traversal, frame: Frame, from: number): number {
 		if (value === NOTHING) {
 			const index = frame.index;
 			if (index >= length) return closeArray(t, frame, at);
-			if (--t.countdown < 0 && t.overtime()) return at;
+			if (--t.countdown < 0 && t.overtime(at)) return at;
 			frame.index = index + 1;
 			value = readElement(holder, index);
 		} else {

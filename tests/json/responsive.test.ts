@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
+import { READ_AT_ONCE_BYTES } from '../../lib/json/byte-source.ts';
 import { createJsonSource } from '../../lib/json/json-source.ts';
 
 const buffer = Buffer.alloc(262_144);
@@ -50,13 +51,22 @@ describe('one fill does a bounded amount of work', () => {
 });
 
 describe('consistency', () => {
-	it('what fits one buffer is read in one fill', () => {
-		const value = Array.from({ length: 2000 }, (_, index) => ({
-			index,
-			name: `name ${index}`,
-			values: [1.5, 2.5, null],
-		}));
-		expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(buffer.length - 2048);
+	const slow = (length: number) => ({
+		toJSON: () => {
+			busy(0.5);
+			return 'x'.repeat(length);
+		},
+	});
+
+	it('what is less than 250,000 bytes of JSON is read in one fill, also where that takes its time', () => {
+		const value = Array(80).fill(slow(3100));
+		expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(READ_AT_ONCE_BYTES);
 		expect(fills(value)).toHaveLength(1);
+	});
+
+	it('beyond that even the first fill comes back when its time is up', () => {
+		const value = Array(100).fill(slow(2575));
+		expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(buffer.length - 2048);
+		expect(fills(value).length).toBeGreaterThan(1);
 	});
 });

@@ -2,14 +2,26 @@
  * The micro-benchmarks behind the serializer's tricks: each against what it replaces, in nanoseconds for one operation,
  * medians of interleaved rounds. A trick whose ratio falls to 1 on the Node versions that matter can go.
  *
- *     node bench/serializer/micro.ts
+ *     node bench/start.js serializer-micro
  */
 import { isDeepStrictEqual } from 'node:util';
-import { toRun, writeRun } from '../../lib/json/bytes.ts';
-import { writeDate } from '../../lib/json/dates.ts';
-import { KeyCache, KeyEntry } from '../../lib/json/key-cache.ts';
-import { writeNumber, writeUnsigned } from '../../lib/json/numbers.ts';
-import { writeShortString } from '../../lib/json/strings.ts';
+
+type Json = typeof import('../../dist/json/bytes.js') &
+	typeof import('../../dist/json/dates.js') &
+	typeof import('../../dist/json/key-cache.js') &
+	typeof import('../../dist/json/numbers.js') &
+	typeof import('../../dist/json/strings.js');
+
+/** The built library's own modules, which its package does not export. */
+async function loadJson(): Promise<Json> {
+	const entry = import.meta.resolve('durable-json');
+	const names = ['bytes', 'dates', 'key-cache', 'numbers', 'strings'];
+	const modules = names.map((name) => import(new URL(`json/${name}.js`, entry).href) as Promise<object>);
+	return Object.assign({}, ...(await Promise.all(modules))) as Json;
+}
+
+const { toRun, writeRun, writeDate, KeyCache, KeyEntry, writeNumber, writeUnsigned, writeShortString } =
+	await loadJson();
 
 type Operation = (index: number) => number;
 
@@ -74,9 +86,9 @@ compare(
 const cache = new KeyCache();
 const names = list((index) => `property${index % 12}`);
 const entries = names.slice(0, 12).map((name) => new KeyEntry(name, 0, `,"${name}":`));
-for (const [index, entry] of entries.entries()) entry.next = entries[(index + 1) % 12] as KeyEntry;
+for (const [index, entry] of entries.entries()) entry.next = entries[(index + 1) % 12] as (typeof entries)[number];
 const before = new KeyEntry(undefined, 0, '');
-let entry = entries[11] as KeyEntry;
+let entry = entries[11] as (typeof entries)[number];
 compare(
 	'a key guessed from the one before',
 	(index) => {
