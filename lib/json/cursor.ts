@@ -145,6 +145,7 @@ export class AsyncCursor implements Cursor {
 		if (pending) {
 			// return() waits behind next(), which a stalled stream never answers: take the stream itself down.
 			destroyStream(this.#iterable);
+			// Answered in its own time, when nobody waits for it any more.
 			Promise.resolve(returned).catch(() => undefined);
 			return;
 		}
