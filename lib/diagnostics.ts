@@ -4,7 +4,10 @@
  */
 import diagnosticsChannel, { type Channel } from 'node:diagnostics_channel';
 
-/** After each commit that landed: `{ path, bytes, sequence, durability, directorySynced, durationMs, carried }`. */
+/**
+ * After each commit that landed: `{ path, carried, sequence, removed, bytes, durability, directorySynced, durationMs,
+ * stalenessMs }`. `carried`: calls that it answers; `stalenessMs`: how long the oldest of them had waited.
+ */
 export const commitChannel: Channel = diagnosticsChannel.channel('durable-json:commit');
 /** Before each repeated attempt: `{ path, step, error, attempt, delayMs }`. */
 export const retryChannel: Channel = diagnosticsChannel.channel('durable-json:retry');

@@ -10,6 +10,7 @@ export type ErrorCode =
 	| 'ERR_VALIDATION'
 	| 'ERR_WRITE_FAILED'
 	| 'ERR_READ_FAILED'
+	| 'ERR_QUEUE_FULL'
 	| 'ERR_CLOSED'
 	| 'ERR_CORRUPT'
 	| 'ERR_UNSUPPORTED';

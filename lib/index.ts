@@ -26,13 +26,26 @@ export type {
 	SyncFileSystem,
 } from './ports/file-system.ts';
 export { readJson, readJsonLines } from './read.ts';
+export type { DurationSummary } from './schedule/counters.ts';
+export {
+	type AdaptiveOptions,
+	adaptive,
+	type BatchOptions,
+	batch,
+	coalesce,
+	type DebounceOptions,
+	debounce,
+	immediate,
+	type ThrottleOptions,
+	throttle,
+} from './schedule/strategies.ts';
+export type { PendingWrites, Strategy } from './schedule/strategy.ts';
 export type {
 	Bytes,
 	Durability,
 	FallbackReason,
 	FileData,
 	FileOptions,
-	JsonWriter,
 	Milliseconds,
 	PendingFile,
 	PendingFileOptions,
@@ -49,8 +62,7 @@ export type {
 	WriteOptions,
 	WriteProgress,
 	WriteReceipt,
-	WriterOptions,
-	WriterStats,
 } from './types.ts';
 export { defaultWriter, remove, writeFile, writeJson, writeJsonLines } from './write.ts';
 export { createWriter } from './writer.ts';
+export type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';

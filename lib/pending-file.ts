@@ -1,6 +1,7 @@
 /** Documents written piece by piece: a pending file, and a Node stream over it. */
 import { Writable } from 'node:stream';
 import { onAbort } from './abort.ts';
+import { ActiveCommit } from './commit/active-commit.ts';
 import { OwnFailure } from './commit/own-failure.ts';
 import { PendingDocument } from './commit/pending-document.ts';
 import { resolveTarget } from './commit/target.ts';
@@ -117,18 +118,30 @@ class OpenPendingFile implements PendingFile {
 		}
 		const startMs = clock.monotonicMs();
 		const { bytes } = document;
-		await inSlot(async () => {
-			await document.refresh();
-			await document.stage();
-			await document.publish(() => {
-				if (this.#options.signal?.aborted) throw new OwnFailure(this.#options.signal.reason);
+		const active = new ActiveCommit(sequence);
+		active.pathOf = document.pathOf;
+		entry.active = active;
+		try {
+			await inSlot(async () => {
+				await document.refresh();
+				await document.stage();
+				await document.publish(() => {
+					if (this.#options.signal?.aborted) throw new OwnFailure(this.#options.signal.reason);
+					active.check();
+				});
 			});
-		});
-		entry.landed = inPlace(sequence, bytes, false);
+		} catch (error) {
+			// A newer document was written synchronously in the place of this one, and answers for it.
+			if (!active.displaced || entry.landed === undefined) throw error;
+			return entry.landed;
+		} finally {
+			entry.active = undefined;
+		}
+		if (!active.displaced) entry.landed = inPlace(sequence, bytes, false);
 		const { durability, directorySynced } = await document.harden();
 		const durationMs = clock.monotonicMs() - startMs;
 		const landed = { sequence, removed: false, bytes, durability, directorySynced, durationMs };
-		entry.landed = landed;
+		if (!active.displaced) entry.landed = landed;
 		return landed;
 	}
 

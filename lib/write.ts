@@ -1,7 +1,6 @@
 /** One call, one document: the functions over a writer that the whole process shares. */
 import type {
 	FileData,
-	JsonWriter,
 	Rows,
 	ValueOrThunk,
 	WriteFileOptions,
@@ -10,6 +9,7 @@ import type {
 	WriteReceipt,
 } from './types.ts';
 import { createPermanentWriter } from './writer.ts';
+import type { JsonWriter } from './writer-types.ts';
 
 /**
  * The writer behind {@link writeJson} and its siblings, with every option at its default. It belongs to the whole process:

@@ -15,26 +15,30 @@ import {
 	checkFunction,
 	checkInteger,
 	checkJsonOptions,
+	checkPositive,
 	toAbsolutePath,
 } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
-import { type CommitCounters, Lane, type LaneContext } from './schedule/lane.ts';
+import { syncLandings } from './schedule/commit-batch-sync.ts';
+import { IdleHistories } from './schedule/commit-history.ts';
+import { CallCounters, CommitCounters } from './schedule/counters.ts';
+import { Lane, type LaneContext } from './schedule/lane.ts';
 import { commitSlots } from './schedule/slots.ts';
-import { type CallCounters, type Request, Submission } from './schedule/submission.ts';
+import { coalesce } from './schedule/strategies.ts';
+import type { Strategy } from './schedule/strategy.ts';
+import { type Request, Submission } from './schedule/submission.ts';
 import { nextSequence } from './shared-state.ts';
 import type {
 	FileData,
-	JsonWriter,
 	Rows,
 	ValueOrThunk,
 	WriteFileOptions,
 	WriteLinesOptions,
 	WriteOptions,
 	WriteReceipt,
-	WriterOptions,
-	WriterStats,
 } from './types.ts';
+import type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';
 
 /** A writer that stays open: its `close` flushes only, since it belongs to the whole process. */
 export function createPermanentWriter(): JsonWriter {
@@ -58,6 +62,9 @@ interface ScheduleFailure {
 	readonly error: unknown;
 }
 
+const DEFAULT_QUEUED_VALUES = 100_000;
+const DEFAULT_QUEUED_BYTES = 1024 ** 3;
+
 /** So many are kept for the next flush; `onError` is told of each. */
 const MAX_SCHEDULE_FAILURES = 100;
 
@@ -66,16 +73,10 @@ class Writer implements JsonWriter {
 	readonly #context: LaneContext;
 	readonly #onError: (error: unknown) => void;
 	readonly #lanes = new Map<string, Lane>();
-	readonly #counters: CallCounters & CommitCounters = {
-		calls: 0,
-		commits: 0,
-		superseded: 0,
-		failures: 0,
-		bytes: 0,
-		fileSyncs: 0,
-		directorySyncs: 0,
-		pending: 0,
-	};
+	readonly #calls = new CallCounters();
+	readonly #commits = new CommitCounters();
+	readonly #maxQueuedValues: number;
+	readonly #maxQueuedBytes: number;
 	#scheduleFailures: ScheduleFailure[] = [];
 	readonly #sweeps = new Set<Promise<void>>();
 	readonly #permanent: boolean;
@@ -84,6 +85,12 @@ class Writer implements JsonWriter {
 	constructor(options: Partial<WriterOptions>, permanent = false) {
 		this.#permanent = permanent;
 		const { fileSystem = nodeFileSystem, clock = systemClock, concurrency, recovery = 'sweep', onError } = options;
+		const { strategy = coalesce(), strategyFor } = options;
+		const { maxQueuedValues = DEFAULT_QUEUED_VALUES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = options;
+		checkFunction('options.strategy', strategy);
+		checkFunction('options.strategyFor', strategyFor);
+		this.#maxQueuedValues = checkPositive('maxQueuedValues', maxQueuedValues, Number.POSITIVE_INFINITY);
+		this.#maxQueuedBytes = checkPositive('maxQueuedBytes', maxQueuedBytes, Number.POSITIVE_INFINITY);
 		if (concurrency !== undefined) checkInteger('options.concurrency', concurrency, 1, Number.MAX_SAFE_INTEGER);
 		if (recovery !== 'sweep' && recovery !== 'off') {
 			throw invalidArgument('options.recovery', "'sweep' or 'off'", recovery);
@@ -95,7 +102,10 @@ class Writer implements JsonWriter {
 			ports: this.#ports,
 			inSlot: commitSlots(fileSystem.scope, concurrency),
 			sweep: recovery === 'sweep' ? (directory) => this.#sweep(directory) : undefined,
-			counters: this.#counters,
+			counters: this.#commits,
+			histories: new IdleHistories(),
+			strategyFor: (path) => checkedStrategy(strategyFor?.(path)) ?? strategy,
+			onError: this.#onError,
 		};
 	}
 
@@ -148,15 +158,33 @@ class Writer implements JsonWriter {
 	async flush(path?: string | URL): Promise<void> {
 		const wanted = path === undefined ? undefined : toAbsolutePath(path);
 		if (wanted === undefined) {
-			await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.settled()));
+			await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.flush()));
 		} else {
-			await this.#lanes.get(wanted)?.settled();
+			await this.#lanes.get(wanted)?.flush();
 		}
 		const told = this.#scheduleFailures.filter((failure) => wanted === undefined || failure.path === wanted);
 		this.#scheduleFailures = this.#scheduleFailures.filter((failure) => !told.includes(failure));
-		const errors = told.map(({ error }) => error);
-		if (errors.length === 1) throw errors[0];
-		if (errors.length > 1) throw new AggregateError(errors, `${errors.length} scheduled writes failed`);
+		throwAll(
+			told.map(({ error }) => error),
+			'scheduled writes failed',
+		);
+	}
+
+	flushSync(): void {
+		const errors: unknown[] = [];
+		const attempt = <T>(action: () => T): T | undefined => {
+			try {
+				return action();
+			} catch (error) {
+				errors.push(error);
+				return undefined;
+			}
+		};
+		// Newest first, so that the newest spelling of a document answers for the others.
+		const lanes = [...this.#lanes.values()].sort((a, b) => b.newestSequence - a.newestSequence);
+		const landings = lanes.map((lane) => attempt(() => lane.commitSync()));
+		syncLandings(this.#ports, landings, this.#commits, attempt);
+		throwAll(errors, 'documents were not written synchronously');
 	}
 
 	close(): Promise<void> {
@@ -170,7 +198,14 @@ class Writer implements JsonWriter {
 	}
 
 	stats(): WriterStats {
-		return { ...this.#counters, activePaths: this.#lanes.size };
+		const { durations, staleness, ...commits } = this.#commits;
+		return {
+			...this.#calls,
+			...commits,
+			activePaths: this.#lanes.size,
+			commitDuration: durations.summary(),
+			staleness: staleness.summary(),
+		};
 	}
 
 	#submitJson(path: string | URL, value: ValueOrThunk, options: WriteOptions | undefined): Submission {
@@ -202,20 +237,30 @@ class Writer implements JsonWriter {
 			release();
 			throw signal.reason;
 		}
-		const request: Request = { kind, path: absolute, ...checked, ...rest, release };
-		const submission = new Submission(request, nextSequence(), this.#counters);
-		this.#laneOf(absolute).submit(submission);
+		const request: Request = { kind, path: absolute, ...checked, ...rest, release, heldBytes: sizeOf(value) };
+		const lane = this.#laneOf(absolute);
+		if (!lane.joins && this.#isFull(request)) {
+			release();
+			throw new DurableJsonError('ERR_QUEUE_FULL', `too much waits to be written: nothing was done for ${absolute}`, {
+				path: absolute,
+				step: 'submit',
+			});
+		}
+		const submission = new Submission(request, nextSequence(), this.#ports.clock.monotonicMs(), this.#calls);
+		this.#lanes.set(absolute, lane);
+		lane.submit(submission);
 		return submission;
+	}
+
+	#isFull({ kind, heldBytes }: Request): boolean {
+		const { queuedValues, queuedBytes } = this.#calls;
+		if (kind === 'remove' || queuedValues === 0) return false;
+		return queuedValues >= this.#maxQueuedValues || queuedBytes + heldBytes > this.#maxQueuedBytes;
 	}
 
 	/** Lanes live only while they have work. */
 	#laneOf(path: string): Lane {
-		let lane = this.#lanes.get(path);
-		if (lane === undefined) {
-			lane = new Lane(path, this.#context, () => this.#lanes.delete(path));
-			this.#lanes.set(path, lane);
-		}
-		return lane;
+		return this.#lanes.get(path) ?? new Lane(path, this.#context, () => this.#lanes.delete(path));
 	}
 
 	#sweep(directory: string): void {
@@ -241,6 +286,22 @@ function createValueSource(value: ValueOrThunk, options: CheckedJsonOptions): By
 		throw new TypeError('the function for the value must not be asynchronous');
 	}
 	return createJsonSource(current, options);
+}
+
+function checkedStrategy(strategy: Strategy | undefined): Strategy | undefined {
+	checkFunction('what options.strategyFor returns', strategy);
+	return strategy;
+}
+
+/** What a value holds in memory, as far as it can be told at once: a UTF-16 unit of a string mostly takes a byte. */
+function sizeOf(value: unknown): number {
+	if (typeof value === 'string') return value.length;
+	return ArrayBuffer.isView(value) ? value.byteLength : 0;
+}
+
+function throwAll(errors: readonly unknown[], what: string): void {
+	if (errors.length === 1) throw errors[0];
+	if (errors.length > 1) throw new AggregateError(errors, `${errors.length} ${what}`);
 }
 
 function warn(error: unknown): void {

@@ -8,7 +8,7 @@ import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem, OpenDirectory } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
-import { FORBIDDEN, syncParentDirectories } from './parent-directories.ts';
+import { FORBIDDEN, syncParentDirectories, syncParentDirectoriesSync } from './parent-directories.ts';
 
 /** So many waiting commits are not kept waiting for others. */
 const MAX_WAITING = 32;
@@ -217,6 +217,23 @@ export class DirectoryCommits {
 		} catch {
 			// Opened only to be synced: an open that failed was seen there, and closing loses nothing.
 		}
+	}
+}
+
+/** As {@link DirectoryCommits.syncWithParents}, holding the event loop, for renames that were made synchronously. */
+export function syncDirectorySync(fileSystem: FileSystem, directory: string): DirectorySynced {
+	try {
+		fileSystem.sync.syncDirectory(directory);
+	} catch (error) {
+		if (isUnsupported(fileSystem, error)) return { directorySynced: false, directorySyncs: 0 };
+		throw error;
+	}
+	try {
+		return { directorySynced: true, directorySyncs: 1 + syncParentDirectoriesSync(fileSystem, directory) };
+	} catch (error) {
+		const impossible = isUnsupported(fileSystem, error) || FORBIDDEN.has(codeOf(error) ?? '');
+		if (!impossible) throw error;
+		return { directorySynced: false, directorySyncs: 1 };
 	}
 }
 

@@ -1,19 +1,22 @@
 /** What is done to a document that stands already: making it durable, and removing it. */
 import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import type { ActiveCommit } from './active-commit.ts';
 import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
-import { belongsTo } from './temp-name.ts';
+import { belongsTo, formatOrder, formatTempName } from './temp-name.ts';
 
 /**
  * Removes the document and its temporary files, and makes that durable. A document that is missing is fine.
+ * @param active asked before the name goes
  * @param onRemoved called when the name is gone, before that is durable
  */
 export async function removeDocument(
 	ports: CommitPorts,
 	target: Target,
+	active: ActiveCommit,
 	onRemoved: () => void,
 ): Promise<DirectorySynced> {
 	// First, and durably, what could be taken for the document once that is missing.
@@ -23,14 +26,44 @@ export async function removeDocument(
 		if (codeOf(error) !== 'EACCES') throw failure(target, 'remove', error, 'not_applied');
 	}
 	const first = count > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
+	active.check();
+	const unnamed = unname(ports, target);
 	try {
-		await removeIfPresent(ports.fileSystem, path.join(target.directory, target.name));
+		// In the thread pool: to free the blocks of a large one takes a while.
+		if (unnamed !== undefined) await removeIfPresent(ports.fileSystem, unnamed);
 	} catch (error) {
-		throw failure(target, 'remove', error, 'not_applied');
+		putBack(ports, target, unnamed, active);
+		throw failure(target, 'remove', error, 'unknown');
 	}
 	onRemoved();
 	const { directorySynced, directorySyncs } = await syncDirectory(ports, target, 'unknown');
 	return { directorySynced, directorySyncs: directorySyncs + (first?.directorySyncs ?? 0) };
+}
+
+/**
+ * Takes the document's name away, by giving it that of a worthless temporary file. Synchronously: a call that waits in the
+ * thread pool could take away what flushSync has written meanwhile.
+ * @returns where the document is now; undefined where there is none
+ */
+function unname({ fileSystem, clock }: CommitPorts, target: Target): string | undefined {
+	const identity = { life: 'lock', order: formatOrder(clock.epochMs(), 0), random: fileSystem.uniqueId() } as const;
+	const to = path.join(target.directory, formatTempName(target.name, identity, 'part'));
+	try {
+		fileSystem.sync.rename(target.key, to);
+		return to;
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return undefined;
+		throw failure(target, 'remove', error, 'not_applied');
+	}
+}
+
+/** Gives the document its name again, unless another has it by now. */
+function putBack({ fileSystem }: CommitPorts, target: Target, from: string | undefined, active: ActiveCommit): void {
+	try {
+		if (from !== undefined && !active.displaced) fileSystem.sync.rename(from, target.key);
+	} catch {
+		// What made the removal fail is what counts.
+	}
 }
 
 /** Syncs what an earlier commit left at a lower durability: a document, or just the directory where it was removed. */

@@ -1,6 +1,6 @@
 /** Owner and permissions of a document, carried over to its successor. */
 import { codeOf } from '../errors.ts';
-import type { FileStat, OpenFile } from '../ports/file-system.ts';
+import type { FileStat, OpenFile, OpenFileSync } from '../ports/file-system.ts';
 
 /** What a file system without owners or permissions answers, or one that does not let this user set them. */
 const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCESS_DENIED']);
@@ -20,6 +20,27 @@ export async function keepMetadata(file: OpenFile, created: FileStat, existing: 
 	}
 	// chown(2) clears set-user-ID and the like, so the permissions come last.
 	if (foreign || mode !== created.mode) await preserved(file.chmod(mode));
+}
+
+/** {@link keepMetadata}, holding the event loop. */
+export function keepMetadataSync(file: OpenFileSync, created: FileStat, existing: FileStat): void {
+	const { uid, gid } = existing;
+	const foreign = uid !== created.uid || gid !== created.gid;
+	let { mode } = existing;
+	if (foreign && !preservedSync(() => file.chown(uid, gid))) {
+		mode &= gid === created.gid || preservedSync(() => file.chown(created.uid, gid)) ? 0o777 : 0o707;
+	}
+	if (foreign || mode !== created.mode) preservedSync(() => file.chmod(mode));
+}
+
+function preservedSync(change: () => void): boolean {
+	try {
+		change();
+		return true;
+	} catch (error) {
+		if (NOT_PRESERVABLE.has(codeOf(error) ?? '')) return false;
+		throw error;
+	}
 }
 
 /** @returns false where the platform cannot keep it. */

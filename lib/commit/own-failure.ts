@@ -20,3 +20,8 @@ export function notSerializable(path: string, cause: unknown, jsonPath: string):
 		new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause, jsonPath }),
 	);
 }
+
+/** JSON.stringify would give undefined. */
+export function noText(): TypeError {
+	return new TypeError('JSON has no text for the value (it is undefined, a function or a symbol)');
+}

@@ -39,6 +39,17 @@ export async function createDirectory(fileSystem: FileSystem, directory: string)
 	for (const child of missing) await fileSystem.ensureDirectory(child);
 }
 
+/** {@link createDirectory}, holding the event loop. */
+export function createDirectorySync(fileSystem: FileSystem, directory: string): void {
+	const known = directories(fileSystem);
+	const missing: string[] = [];
+	for (let child = directory; fileSystem.sync.lstat(child) === undefined; child = path.dirname(child)) {
+		remember(known, child, { state: 'created' });
+		missing.unshift(child);
+	}
+	for (const child of missing) fileSystem.sync.ensureDirectory(child);
+}
+
 /**
  * Makes the names of all directories on the way durable, outermost first: a directory counts as durable only after all
  * above it do. A parent that may not be opened is passed over, unless this process made the directory in it.
@@ -70,6 +81,28 @@ export async function syncParentDirectories(
 		remember(known, child, { state: 'durable', identity: is });
 	}
 	return syncs;
+}
+
+/** {@link syncParentDirectories}, holding the event loop. */
+export function syncParentDirectoriesSync(fileSystem: FileSystem, directory: string): number {
+	const known = directories(fileSystem);
+	const { sync } = fileSystem;
+	const chain: { child: string; identity: string }[] = [];
+	for (let child = directory; path.dirname(child) !== child; child = path.dirname(child)) {
+		const identity = sync.lstat(child)?.identity ?? '';
+		const standing = known.get(child);
+		if (standing?.state === 'durable' && standing.identity === identity) break;
+		chain.unshift({ child, identity });
+	}
+	for (const { child, identity } of chain) {
+		try {
+			sync.syncDirectory(path.dirname(child));
+		} catch (error) {
+			if (!FORBIDDEN.has(codeOf(error) ?? '') || known.get(child)?.state === 'created') throw error;
+		}
+		remember(known, child, { state: 'durable', identity });
+	}
+	return chain.length;
 }
 
 async function syncOnce(fileSystem: FileSystem, directory: string): Promise<void> {

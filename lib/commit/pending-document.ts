@@ -33,6 +33,8 @@ export interface CommitOptions {
 	readonly sequence: number;
 	/** True where all bytes are at hand, so that the rename is near. */
 	readonly brief: boolean;
+	/** Told where the temporary file will be, before it is opened. */
+	readonly onNamed?: (pathOf: TempFile['pathOf']) => void;
 }
 
 /** What a commit has achieved, beyond its bytes. */
@@ -41,11 +43,13 @@ export interface Achieved {
 	readonly directorySynced: boolean;
 	readonly fileSyncs: number;
 	readonly directorySyncs: number;
+	/** How often the rename was repeated (Windows). */
+	readonly retries: number;
 }
 
 /** Nobody but the owner gets in until the document's own permissions are set. */
-const PRIVATE_MODE = 0o600;
-const DEFAULT_MODE = 0o666;
+export const PRIVATE_MODE = 0o600;
+export const DEFAULT_MODE = 0o666;
 
 export class PendingDocument {
 	readonly target: Target;
@@ -59,6 +63,7 @@ export class PendingDocument {
 	#phase: Phase = 'open';
 	#bytes = 0;
 	#fileSyncs = 0;
+	#retries = 0;
 	/** The commits that share directory syncs with this one; undefined where none is wanted. */
 	readonly #directory: DirectoryCommits | undefined;
 	/** True once the temporary file may stand under its `ready` name. */
@@ -84,8 +89,14 @@ export class PendingDocument {
 		// A new document that nobody gave a mode gets what the umask leaves, which only the kernel can tell: reading the
 		// umask means setting it, for every thread of the process.
 		const inherits = target.existing === undefined && options.mode === undefined;
-		const temp = await openTempFile(ports, target, options.sequence, inherits ? DEFAULT_MODE : PRIVATE_MODE);
+		const permissions = inherits ? DEFAULT_MODE : PRIVATE_MODE;
+		const temp = await openTempFile(ports, target, { ...options, permissions });
 		return new PendingDocument(ports, target, options, temp);
+	}
+
+	/** Where its temporary file is, in each of its states. */
+	get pathOf(): TempFile['pathOf'] {
+		return this.#temp.pathOf;
 	}
 
 	/** Bytes written so far. */
@@ -162,7 +173,8 @@ export class PendingDocument {
 		const from = this.#tempPath;
 		try {
 			check();
-			if (movesAside) await replaceHeldTarget(fileSystem, clock, { from, to, aside: pathOf('aside'), check });
+			const aside = pathOf('aside');
+			if (movesAside) this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside, check });
 			else await fileSystem.rename(from, to);
 		} catch (error) {
 			if (!(await this.#isAt(to))) throw await this.#fail('rename', error);
@@ -173,16 +185,16 @@ export class PendingDocument {
 
 	/** Makes the name durable and closes the file. It needs no commit slot. */
 	async harden(): Promise<Achieved> {
-		const fileSyncs = this.#fileSyncs;
+		const counted = { fileSyncs: this.#fileSyncs, retries: this.#retries };
 		const directory = this.#directory;
 		if (directory === undefined) {
 			await this.#end();
 			const durability = this.#options.durability;
-			return { durability, directorySynced: false, fileSyncs, directorySyncs: 0 };
+			return { durability, directorySynced: false, directorySyncs: 0, ...counted };
 		}
 		try {
 			const [{ directorySynced, directorySyncs }] = await Promise.all([directory.syncWithParents(), this.#closeFile()]);
-			return { durability: directorySynced ? 'full' : 'file', directorySynced, fileSyncs, directorySyncs };
+			return { durability: directorySynced ? 'full' : 'file', directorySynced, directorySyncs, ...counted };
 		} catch (error) {
 			throw this.#error('sync-directory', error, 'unknown');
 		} finally {

@@ -28,15 +28,16 @@ export interface Replacement {
 	readonly check: () => void;
 }
 
-/** Renames `from` over `to`; rejects with the system's error when the budget is used up and moving aside fails too. */
-export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<void> {
+/** Renames `from` over `to`. @returns how often that was repeated. Rejects with the system's error when the budget is used up and moving aside fails too. */
+export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<number> {
 	const startMs = clock.monotonicMs();
 	let pauseMs = FIRST_PAUSE_MS;
-	for (let attempt = 1; ; attempt++) {
+	let attempt = 1;
+	for (; ; attempt++) {
 		job.check();
 		try {
 			await fileSystem.rename(job.from, job.to);
-			return;
+			return attempt - 1;
 		} catch (error) {
 			if (!HELD.has(codeOf(error) ?? '')) throw error;
 			if (clock.monotonicMs() - startMs >= BUDGET_MS) break;
@@ -50,6 +51,36 @@ export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, jo
 		}
 	}
 	await moveAside(fileSystem, job);
+	return attempt;
+}
+
+/** So often, and with such pauses, a synchronous rename is tried where the target is held. */
+const SYNC_ATTEMPTS = 10;
+const SYNC_PAUSE_MS = 10;
+
+/** {@link replaceHeldTarget}, holding the event loop; elsewhere than on Windows it is a rename. */
+export function renameHeldSync({ sync, semantics }: FileSystem, { from, to, aside }: Omit<Replacement, 'check'>): void {
+	for (let attempt = 1; attempt <= SYNC_ATTEMPTS; attempt++) {
+		try {
+			sync.rename(from, to);
+			return;
+		} catch (error) {
+			if (semantics !== 'win32' || !HELD.has(codeOf(error) ?? '')) throw error;
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SYNC_PAUSE_MS);
+		}
+	}
+	sync.rename(to, aside);
+	try {
+		sync.rename(from, to);
+	} catch (error) {
+		sync.rename(aside, to);
+		throw error;
+	}
+	try {
+		sync.unlink(aside);
+	} catch {
+		// Still held: the next sweep of the directory removes it.
+	}
 }
 
 /** Each step leaves the document, or the complete new one under its `ready` name, to be found by recovery. */
@@ -58,7 +89,7 @@ async function moveAside(fileSystem: FileSystem, job: Replacement): Promise<void
 	try {
 		await fileSystem.rename(job.from, job.to);
 	} catch (error) {
-		await fileSystem.rename(job.aside, job.to);
+		await putBack(fileSystem, job);
 		throw error;
 	}
 	try {
@@ -66,4 +97,10 @@ async function moveAside(fileSystem: FileSystem, job: Replacement): Promise<void
 	} catch {
 		// Still held by whoever had it open; the next sweep of the directory removes it.
 	}
+}
+
+/** Unless a newer document has been put in its place meanwhile. */
+async function putBack(fileSystem: FileSystem, { aside, to }: Replacement): Promise<void> {
+	if (fileSystem.sync.lstat(to) === undefined) fileSystem.sync.rename(aside, to);
+	else await fileSystem.unlink(aside);
 }

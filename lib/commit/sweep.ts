@@ -7,9 +7,9 @@
 import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
-import type { FileSystem } from '../ports/file-system.ts';
+import type { FileStat, FileSystem, LockAttempt } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
-import { type CommitPorts, removeIfPresent } from './temp-file.ts';
+import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
 import { hashDocumentName, type Life, parseTempName, type TempName } from './temp-name.ts';
 
 /** Without locks a temporary file is taken for dead when nothing was written to it for so long. */
@@ -86,15 +86,13 @@ export async function removeDeadTemps(
 }
 
 /** Removes a temporary file unless a live writer holds it. @returns whether it did. */
-async function removeIfDead({ fileSystem, clock }: CommitPorts, file: string, life: Life): Promise<boolean> {
+async function removeIfDead(ports: CommitPorts, file: string, life: Life): Promise<boolean> {
+	const { fileSystem } = ports;
 	// A link, a pipe or a directory of such a name is none of ours.
 	if ((await fileSystem.lstat(file))?.kind !== 'file') return false;
 	const opened = await fileSystem.open(file, 'update');
 	try {
-		const lock = opened.tryLock();
-		const byAge = life === 'age' || lock === 'unsupported';
-		const expired = clock.epochMs() - opened.statSync().modifiedMs > UNLOCKED_MAX_AGE_MS;
-		const dead = byAge ? expired && lock !== 'busy' : lock === 'locked';
+		const dead = isDead(ports, opened.tryLock(), opened.statSync(), life);
 		// Nothing else can have taken the name meanwhile: it has 64 random bits.
 		if (dead) {
 			await removeIfPresent(fileSystem, file);
@@ -103,5 +101,27 @@ async function removeIfDead({ fileSystem, clock }: CommitPorts, file: string, li
 		return dead;
 	} finally {
 		await opened.close();
+	}
+}
+
+/** Has the file lost its writer? */
+function isDead({ clock }: CommitPorts, lock: LockAttempt, { modifiedMs }: FileStat, life: Life): boolean {
+	if (life === 'lock' && lock !== 'unsupported') return lock === 'locked';
+	return lock !== 'busy' && clock.epochMs() - modifiedMs > UNLOCKED_MAX_AGE_MS;
+}
+
+/** As {@link removeDeadTemps}, holding the event loop; throws at the first that cannot be looked at or removed. */
+export function removeDeadTempsSync(ports: CommitPorts, directory: string, wanted: (temp: TempName) => boolean): void {
+	const { sync } = ports.fileSystem;
+	for (const name of sync.readdir(directory)) {
+		const temp = parseTempName(name);
+		const file = path.join(directory, name);
+		if (temp === undefined || !wanted(temp) || sync.lstat(file)?.kind !== 'file') continue;
+		const opened = sync.open(file, 'update');
+		try {
+			if (isDead(ports, opened.tryLock(), opened.stat(), temp.life)) removeIfPresentSync(sync, file);
+		} finally {
+			opened.close();
+		}
 	}
 }

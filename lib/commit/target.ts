@@ -17,7 +17,7 @@ export interface Target {
 }
 
 /** As many links as Linux follows (path_resolution(7)). */
-const MAX_SYMLINKS = 40;
+export const MAX_SYMLINKS = 40;
 
 /**
  * Finds the document behind a path: the real path of its directory, and the last symbolic link followed; a link that
@@ -28,10 +28,14 @@ export async function resolveTarget(fileSystem: FileSystem, submitted: string): 
 	try {
 		return await followLinks(fileSystem, submitted);
 	} catch (error) {
-		if (error instanceof DurableJsonError) throw error;
-		const message = `${submitted} cannot be written: ${messageOf(error)}`;
-		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path: submitted, step: 'resolve', cause: error });
+		throw resolveError(submitted, error);
 	}
+}
+
+export function resolveError(submitted: string, error: unknown): DurableJsonError {
+	if (error instanceof DurableJsonError) return error;
+	const message = `${submitted} cannot be written: ${messageOf(error)}`;
+	return new DurableJsonError('ERR_WRITE_FAILED', message, { path: submitted, step: 'resolve', cause: error });
 }
 
 async function followLinks(fileSystem: FileSystem, submitted: string): Promise<Target> {
@@ -39,15 +43,18 @@ async function followLinks(fileSystem: FileSystem, submitted: string): Promise<T
 	for (let links = 0; links <= MAX_SYMLINKS; links++) {
 		const [existing, directory] = await look(fileSystem, current);
 		if (existing?.kind !== 'symlink') {
-			assertWritableKind(submitted, existing);
 			const name = path.basename(current);
-			assertNotTemporary(submitted, name);
+			assertWritable(submitted, name, existing);
 			return { path: submitted, directory, name, key: path.join(directory, name), existing };
 		}
 		const link = await fileSystem.readlink(path.join(directory, path.basename(current)));
 		current = path.isAbsolute(link) ? link : `${directory}${path.sep}${link}`;
 	}
-	throw Object.assign(new Error(`ELOOP: more than ${MAX_SYMLINKS} symbolic links`), { code: 'ELOOP' });
+	throw tooManyLinks();
+}
+
+export function tooManyLinks(): Error {
+	return Object.assign(new Error(`ELOOP: more than ${MAX_SYMLINKS} symbolic links`), { code: 'ELOOP' });
 }
 
 /** What stands at a path, and the real path of its directory. */
@@ -69,22 +76,17 @@ async function resolveDirectory(fileSystem: FileSystem, directory: string): Prom
 	}
 }
 
-/** A document of such a name would be taken for a leftover, and removed. */
-function assertNotTemporary(submitted: string, name: string): void {
-	if (parseTempName(name) === undefined) return;
-	throw new DurableJsonError('ERR_UNSUPPORTED', `${submitted} has the name of a temporary file of this library`, {
-		path: submitted,
-		step: 'resolve',
-	});
+/** Throws where no document can stand there, and where its name is that of a temporary file. */
+export function assertWritable(submitted: string, name: string, existing: FileStat | undefined): void {
+	if (existing?.kind === 'directory') throw Object.assign(new Error('EISDIR: it is a directory'), { code: 'EISDIR' });
+	if (existing !== undefined && existing.kind !== 'file') {
+		throw unsupported(submitted, 'is a device, a pipe or a socket: it cannot be replaced');
+	}
+	// It would be taken for a leftover, and removed.
+	if (parseTempName(name) !== undefined)
+		throw unsupported(submitted, 'has the name of a temporary file of this library');
 }
 
-function assertWritableKind(submitted: string, existing: FileStat | undefined): void {
-	if (existing === undefined || existing.kind === 'file') return;
-	if (existing.kind === 'directory') {
-		throw Object.assign(new Error('EISDIR: it is a directory'), { code: 'EISDIR' });
-	}
-	throw new DurableJsonError('ERR_UNSUPPORTED', `${submitted} is a device, a pipe or a socket: it cannot be replaced`, {
-		path: submitted,
-		step: 'resolve',
-	});
+function unsupported(submitted: string, why: string): DurableJsonError {
+	return new DurableJsonError('ERR_UNSUPPORTED', `${submitted} ${why}`, { path: submitted, step: 'resolve' });
 }

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Step } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
+import type { FileStat, FileSystem, OpenFile, SyncFileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { createDirectory } from './parent-directories.ts';
 import type { Target } from './target.ts';
@@ -26,21 +26,26 @@ export interface TempFile {
 const MAX_NAME_ATTEMPTS = 16;
 
 /** Directories where kernel locks are not to be had, so that files there are told by their age. */
-function lockless(fileSystem: FileSystem): Set<string> {
+export function lockless(fileSystem: FileSystem): Set<string> {
 	return sharedPart(fileSystem.scope, 'lockless-directories', () => new Set<string>());
 }
 
 const MAX_REMEMBERED = 1024;
 
-/**
- * Opens a temporary file for the target, making missing parents.
- * @param permissions what the file is created with; the umask applies
- */
+export interface TempFileOptions {
+	/** The write's place in the order. */
+	readonly sequence: number;
+	/** What the file is created with; the umask applies. */
+	readonly permissions: number;
+	/** Told where the file will be, before it is opened. */
+	readonly onNamed?: (pathOf: TempFile['pathOf']) => void;
+}
+
+/** Opens a temporary file for the target, making missing parents. */
 export async function openTempFile(
 	ports: CommitPorts,
 	target: Target,
-	sequence: number,
-	permissions: number,
+	{ sequence, permissions, onNamed }: TempFileOptions,
 ): Promise<TempFile> {
 	const { fileSystem, clock } = ports;
 	let step: Step = 'open';
@@ -50,6 +55,7 @@ export async function openTempFile(
 			const identity = { life, order: formatOrder(clock.epochMs(), sequence), random: fileSystem.uniqueId() };
 			const pathOf = (state: TempState): string =>
 				path.join(target.directory, formatTempName(target.name, identity, state));
+			onNamed?.(pathOf);
 			try {
 				step = 'open';
 				const file = await fileSystem.open(pathOf('part'), 'create-exclusive', permissions);
@@ -108,6 +114,15 @@ function rememberLockless(fileSystem: FileSystem, directory: string): void {
 export async function removeIfPresent(fileSystem: FileSystem, file: string): Promise<void> {
 	try {
 		await fileSystem.unlink(file);
+	} catch (error) {
+		if (codeOf(error) !== 'ENOENT') throw error;
+	}
+}
+
+/** {@link removeIfPresent}, holding the event loop. */
+export function removeIfPresentSync(fileSystem: SyncFileSystem, file: string): void {
+	try {
+		fileSystem.unlink(file);
 	} catch (error) {
 		if (codeOf(error) !== 'ENOENT') throw error;
 	}

@@ -2,8 +2,9 @@
 import { onAbort } from '../abort.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import type { WriteProgress } from '../types.ts';
+import type { ActiveCommit } from './active-commit.ts';
 import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
-import { notSerializable, OwnFailure } from './own-failure.ts';
+import { noText, notSerializable, OwnFailure } from './own-failure.ts';
 import type { PendingDocument } from './pending-document.ts';
 
 export interface TransferJob {
@@ -13,6 +14,7 @@ export interface TransferJob {
 	/** Called when the first buffer is full or the source done: a value that fails before costs no file. */
 	readonly open: () => Promise<PendingDocument>;
 	readonly signal: AbortSignal | undefined;
+	readonly active: ActiveCommit;
 	readonly onProgress: ((progress: Omit<WriteProgress, 'elapsedMs'>) => void) | undefined;
 	/** False where a source without a byte is an error: JSON.stringify gave undefined. */
 	readonly mayBeEmpty: boolean;
@@ -46,10 +48,11 @@ export class Transfer {
 		return this.#document;
 	}
 
-	/** Throws an {@link OwnFailure} where the write was aborted. */
+	/** Throws an {@link OwnFailure} where the write was aborted or displaced. */
 	readonly check = (): void => {
-		const { signal } = this.#job;
+		const { signal, active } = this.#job;
 		if (signal?.aborted) throw new OwnFailure(signal.reason);
+		active.check();
 	};
 
 	/**
@@ -131,7 +134,7 @@ export class Transfer {
 			this.#filled = source.fill(this.#buffer, this.#filled);
 			const empty = this.#filled === 0 && (this.#document?.bytes ?? 0) === 0;
 			if (source.done && empty && !this.#job.mayBeEmpty) {
-				throw new TypeError('JSON has no text for the value (it is undefined, a function or a symbol)');
+				throw noText();
 			}
 		} catch (cause) {
 			throw notSerializable(path, cause, source.jsonPath());

@@ -2,6 +2,7 @@
 import { recoverChannel } from '../diagnostics.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import type { WriteProgress } from '../types.ts';
+import type { ActiveCommit } from './active-commit.ts';
 import { type Achieved, type CommitOptions, PendingDocument } from './pending-document.ts';
 import type { Target } from './target.ts';
 import type { CommitPorts } from './temp-file.ts';
@@ -11,6 +12,8 @@ import { type Run, Transfer } from './transfer.ts';
 export interface DocumentJob extends Omit<CommitOptions, 'brief'> {
 	readonly source: ByteSource;
 	readonly signal: AbortSignal | undefined;
+	/** Told of the temporary file, and asked before each step that could be seen. */
+	readonly active: ActiveCommit;
 	readonly onProgress: ((progress: WriteProgress) => void) | undefined;
 	readonly mayBeEmpty: boolean;
 	/** Read the whole value in one synchronous pass. */
@@ -68,14 +71,18 @@ class Commit {
 	/** @returns false where the source had to wait, so that the rest is to be done outside the slot. */
 	async start(job: DocumentJob): Promise<boolean> {
 		const { clock } = this.#ports;
-		const { onProgress, signal, source, mayBeEmpty } = job;
+		const { active, onProgress, signal, source, mayBeEmpty } = job;
+		const onNamed = (pathOf: ActiveCommit['pathOf']): void => {
+			active.pathOf = pathOf;
+		};
 		this.#startMs = clock.monotonicMs();
 		this.#onRenamed = job.onRenamed;
 		this.#transfer = new Transfer({
 			path: this.#target.path,
 			source,
-			open: () => PendingDocument.open(this.#ports, this.#target, { ...job, brief: source.done }),
+			open: () => PendingDocument.open(this.#ports, this.#target, { ...job, brief: source.done, onNamed }),
 			signal,
+			active,
 			onProgress:
 				onProgress && ((progress) => onProgress({ ...progress, elapsedMs: clock.monotonicMs() - this.#startMs })),
 			mayBeEmpty,

@@ -5,6 +5,7 @@
  * landed is therefore remembered for as long as a write that came before the landing has not found its document yet.
  */
 import { Mutex } from 'async-mutex';
+import type { ActiveCommit } from '../commit/active-commit.ts';
 import { sharedPart } from '../shared-state.ts';
 import type { Durability } from '../types.ts';
 
@@ -29,6 +30,8 @@ export class DocumentEntry {
 	readonly #registry: DocumentRegistry;
 	#landed: Landed | undefined;
 	#landing = 0;
+	/** The commit at work on it. */
+	active: ActiveCommit | undefined;
 	/** Made anew whenever the first one comes to work. */
 	mutex: Mutex | undefined;
 	users = 0;
@@ -41,7 +44,9 @@ export class DocumentEntry {
 		return this.#landed;
 	}
 
-	set landed(landed: Landed | undefined) {
+	/** An older commit than the one that has landed changes nothing: it was displaced. */
+	set landed(landed: Landed) {
+		if (this.#landed !== undefined && landed.sequence < this.#landed.sequence) return;
 		this.#landed = landed;
 		this.#landing = this.#registry.nextLanding();
 	}
@@ -89,24 +94,41 @@ export class DocumentRegistry {
 
 	/** Runs `work` as the only one at work on the document. */
 	async exclusive<T>(key: string, work: (entry: DocumentEntry) => Promise<T>): Promise<T> {
-		let known = this.#documents.get(key);
-		if (known === undefined) {
-			known = new DocumentEntry(this);
-			this.#documents.set(key, known);
-		}
-		const entry = known;
-		entry.users += 1;
+		const entry = this.#enter(key);
 		entry.mutex ??= new Mutex();
 		try {
 			return await entry.mutex.runExclusive(() => work(entry));
 		} finally {
-			entry.users -= 1;
-			if (entry.users === 0) {
-				entry.mutex = undefined;
-				if (this.#isAwaited(entry)) this.#remembered.add(key);
-				else this.#documents.delete(key);
-			}
+			this.#leave(key, entry);
 		}
+	}
+
+	/** Runs `work` at once, also where somebody is at work on the document: their commit is to be displaced. */
+	interrupt<T>(key: string, work: (entry: DocumentEntry) => T): T {
+		const entry = this.#enter(key);
+		try {
+			return work(entry);
+		} finally {
+			this.#leave(key, entry);
+		}
+	}
+
+	#enter(key: string): DocumentEntry {
+		let entry = this.#documents.get(key);
+		if (entry === undefined) {
+			entry = new DocumentEntry(this);
+			this.#documents.set(key, entry);
+		}
+		entry.users += 1;
+		return entry;
+	}
+
+	#leave(key: string, entry: DocumentEntry): void {
+		entry.users -= 1;
+		if (entry.users > 0) return;
+		entry.mutex = undefined;
+		if (this.#isAwaited(entry)) this.#remembered.add(key);
+		else this.#documents.delete(key);
 	}
 
 	#isAwaited(entry: DocumentEntry): boolean {

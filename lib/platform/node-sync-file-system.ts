@@ -13,6 +13,7 @@ export const nodeSyncFileSystem: SyncFileSystem = {
 	},
 	realpath: (path) => fs.realpathSync.native(path),
 	readlink: (path) => fs.readlinkSync(path),
+	readdir: (path) => fs.readdirSync(path),
 	rename: (from, to) => fs.renameSync(from, to),
 	link: (existing, created) => fs.linkSync(existing, created),
 	unlink: (path) => fs.unlinkSync(path),

@@ -91,6 +91,8 @@ export interface SyncFileSystem {
 	lstat(path: string): FileStat | undefined;
 	realpath(path: string): string;
 	readlink(path: string): string;
+	/** The names in a directory, in no order. */
+	readdir(path: string): string[];
 	rename(from: string, to: string): void;
 	link(existing: string, created: string): void;
 	unlink(path: string): void;

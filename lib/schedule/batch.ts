@@ -5,7 +5,7 @@
  * aborted, its caller alone is told, and the one before is written.
  */
 import { DurableJsonError, messageOf } from '../errors.ts';
-import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
+import { type Durability, isWeaker, type Milliseconds, type WriteReceipt } from '../types.ts';
 import type { Submission } from './submission.ts';
 
 /** What a commit is to write. */
@@ -20,6 +20,12 @@ export interface Sealed {
 export class Batch {
 	/** The place in the order of its first write. */
 	readonly firstSequence: number;
+	/** When its first call was made, monotonic. */
+	readonly oldestMs: Milliseconds;
+	/** When its newest call was made. */
+	newestMs: Milliseconds;
+	/** Called when no call is left that waits for it. */
+	onAbandoned: (() => void) | undefined;
 	readonly #path: string;
 	/** Calls that are not settled yet. */
 	readonly #carried = new Set<Submission>();
@@ -34,6 +40,8 @@ export class Batch {
 
 	constructor(path: string, first: Submission) {
 		this.firstSequence = first.sequence;
+		this.oldestMs = first.submittedMs;
+		this.newestMs = first.submittedMs;
 		this.#path = path;
 		this.add(first);
 	}
@@ -53,7 +61,23 @@ export class Batch {
 		return !this.#closed && !this.removes;
 	}
 
+	/** The call whose value counts; undefined where none is left. */
+	get newest(): Submission | undefined {
+		return this.#newest;
+	}
+
+	/** The highest durability that was asked for. */
+	get durability(): Durability {
+		return this.#durability;
+	}
+
+	/** Has the document its name already? */
+	get isRenamed(): boolean {
+		return this.#renamed;
+	}
+
 	add(submission: Submission): void {
+		this.newestMs = submission.submittedMs;
 		const previous = this.#newest;
 		const keeps = previous?.request.rereadable ?? false;
 		const dropped = keeps ? this.#before : previous;
@@ -132,6 +156,7 @@ export class Batch {
 			// Nobody is left that the value in flight could land for.
 			this.#inFlight?.abort(reason);
 			this.#clear();
+			this.onAbandoned?.();
 		} else if (submission === this.#before) {
 			submission.drop();
 			this.#before = undefined;

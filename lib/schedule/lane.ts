@@ -1,28 +1,23 @@
 /** The queue of one path: its commits run one after the other, and what waits is merged. */
 import PQueue from 'p-queue';
+import { ActiveCommit } from '../commit/active-commit.ts';
 import { removeDocument } from '../commit/existing-document.ts';
-import { notSerializable, OwnFailure } from '../commit/own-failure.ts';
+import { OwnFailure } from '../commit/own-failure.ts';
 import { claimSweep } from '../commit/sweep.ts';
 import { resolveTarget, type Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { type DocumentJob, type InSlot, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
-import type { ByteSource } from '../json/byte-source.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { Batch, type Sealed } from './batch.ts';
+import { commitBatchesSync, type SyncLanding } from './commit-batch-sync.ts';
+import type { CommitCounters } from './counters.ts';
 import { adoptNewer, isOvertaken } from './overtaken.ts';
+import { Pacer, type PacerContext } from './pacer.ts';
 import type { Submission } from './submission.ts';
 
-/** What the commits of a writer are counted by. */
-export interface CommitCounters {
-	commits: number;
-	bytes: number;
-	fileSyncs: number;
-	directorySyncs: number;
-}
-
 /** What the lanes of a writer have in common. */
-export interface LaneContext {
+export interface LaneContext extends PacerContext {
 	readonly ports: CommitPorts;
 	readonly inSlot: InSlot;
 	/** Removes the dead temporary files of a directory, in the background; undefined where that is not wanted. */
@@ -34,31 +29,72 @@ export class Lane {
 	readonly #path: string;
 	readonly #context: LaneContext;
 	readonly #queue = new PQueue({ concurrency: 1 });
-	/** The batch that came last; newer calls join it while it is open. */
+	readonly #pacer: Pacer;
+	/** In the order of their calls; newer calls join the last one while it is open. */
+	readonly #batches = new Set<Batch>();
 	#tail: Batch | undefined;
+	#active: ActiveCommit | undefined;
 	#lastCommit: Promise<void> = Promise.resolve();
 
 	/** @param path the document's path, absolute; `onIdle` is called whenever nothing is left to do */
 	constructor(path: string, context: LaneContext, onIdle: () => void) {
 		this.#path = path;
 		this.#context = context;
-		this.#queue.on('idle', onIdle);
+		this.#pacer = new Pacer(path, context);
+		this.#queue.on('idle', () => {
+			this.#pacer.rest();
+			onIdle();
+		});
+	}
+
+	/** Would a call that comes now join one that waits? */
+	get joins(): boolean {
+		return this.#pacer.merges && (this.#tail?.open ?? false);
+	}
+
+	/** The place in the order of the newest call that waits. */
+	get newestSequence(): number {
+		return Math.max(0, ...Array.from(this.#batches, ({ newest }) => newest?.sequence ?? 0));
 	}
 
 	submit(submission: Submission): void {
-		if (this.#tail?.open) {
-			this.#tail.add(submission);
+		if (this.joins) {
+			this.#tail?.add(submission);
+			this.#pacer.changed();
 			return;
 		}
 		const batch = new Batch(this.#path, submission);
+		batch.onAbandoned = () => this.#pacer.changed();
+		this.#batches.add(batch);
 		this.#tail = batch;
 		this.#registry.announce(batch.firstSequence);
 		this.#lastCommit = this.#queue.add(() => this.#commit(batch));
 	}
 
-	/** Resolves when everything submitted so far has settled. */
-	settled(): Promise<void> {
+	/** Commits what waits without heeding the strategy. Resolves when everything submitted so far has settled. */
+	flush(): Promise<void> {
+		this.#pacer.hurry(this.#tail);
 		return this.#lastCommit;
+	}
+
+	/**
+	 * Commits the newest value in the caller's stack, whatever is under way; its directory is left to be synced.
+	 * @returns undefined where nothing waits. Throws where it cannot be written synchronously.
+	 */
+	commitSync(): SyncLanding | undefined {
+		const { ports, counters } = this.#context;
+		const landing = commitBatchesSync({ ports, path: this.#path, batches: [...this.#batches], active: this.#active });
+		if (landing?.wrote) {
+			counters.commits += 1;
+			counters.bytes += landing.bytes;
+			if (landing.durability !== 'none') counters.fileSyncs += 1;
+		}
+		return landing && { ...landing, settle: (synced) => this.#settleSync(landing, synced) };
+	}
+
+	#settleSync(landing: SyncLanding, directorySynced: boolean): void {
+		landing.settle(directorySynced);
+		this.#pacer.changed();
 	}
 
 	get #registry(): ReturnType<typeof documentRegistry> {
@@ -67,12 +103,17 @@ export class Lane {
 
 	/** Settles every call of the batch; never rejects. */
 	async #commit(batch: Batch): Promise<void> {
+		const held = this.#pacer.hold(batch);
+		if (held !== undefined) await held;
+		const startMs = this.#context.ports.clock.monotonicMs();
 		try {
 			await this.#enterDocument(batch);
 		} catch (error) {
 			batch.reject(error);
 		} finally {
+			this.#batches.delete(batch);
 			this.#registry.found(batch.firstSequence);
+			this.#pacer.committed(startMs);
 		}
 	}
 
@@ -100,72 +141,93 @@ export class Lane {
 		try {
 			for (let again = true; again; ) {
 				again = false;
+				const active = new ActiveCommit(batch.newest?.sequence ?? 0, () => this.commitSync()?.settle(false));
+				this.#active = entry.active = active;
 				try {
-					await this.#land(batch, entry, target);
+					await this.#land(batch, entry, target, active);
 				} catch (error) {
-					if (!(error instanceof OwnFailure)) throw error;
-					again = batch.rejectNewest(error.reason);
+					// Whoever displaced it has answered its calls, unless that failed too.
+					if (active.displaced) again = batch.size > 0;
+					else if (error instanceof OwnFailure) again = batch.rejectNewest(error.reason);
+					else throw error;
 				}
 			}
 		} finally {
+			this.#active = entry.active = undefined;
 			if (sweep !== undefined && claimSweep(ports.fileSystem, target.directory)) sweep(target.directory);
 		}
 	}
 
-	async #land(batch: Batch, entry: DocumentEntry, target: Target): Promise<void> {
-		let landed = batch.removes ? undefined : await this.#write(batch, entry, target);
+	async #land(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<void> {
+		let landed = batch.removes ? undefined : await this.#write(batch, entry, target, active);
 		// It may have joined while the write waited for its slot.
-		if (batch.removes) landed = await this.#remove(batch, entry, target);
+		if (batch.removes) landed = await this.#remove(batch, entry, target, active);
 		if (landed === undefined) return;
 		const { sequence: newest, removed: _, ...result } = landed;
 		batch.resolve(({ sequence }) => ({ path: this.#path, sequence, superseded: sequence < newest, ...result }));
 	}
 
-	async #write(batch: Batch, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {
+	async #write(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
 		const { ports, inSlot, counters } = this.#context;
 		let sealed: Sealed | undefined;
 		const committed = await writeDocument(ports, inSlot, target, () => {
 			if (batch.removes) return undefined;
+			active.check();
 			sealed = batch.seal();
 			if (sealed === undefined || isOvertaken(entry, sealed.newest.sequence)) return undefined;
 			const { sequence } = sealed.newest;
-			return toJob(sealed, (bytes) => {
+			active.sequence = sequence;
+			return toJob(sealed, active, (bytes) => {
 				batch.renamed();
 				// In place, and not to be overtaken by an older value, whatever becomes of the directory sync.
-				entry.landed = inPlace(sequence, bytes, false);
+				if (!active.displaced) entry.landed = inPlace(sequence, bytes, false);
 			});
 		});
 		if (sealed === undefined) return undefined;
 		if (committed === undefined) return this.#adoptNewer(sealed, entry, target);
-		const { fileSyncs, directorySyncs, ...result } = committed;
+		active.check();
+		const { fileSyncs, directorySyncs, retries, ...result } = committed;
 		counters.commits += 1;
 		counters.bytes += result.bytes;
 		counters.fileSyncs += fileSyncs;
 		counters.directorySyncs += directorySyncs;
+		counters.retries += retries;
+		counters.durations.add(result.durationMs);
+		counters.staleness.add(ports.clock.monotonicMs() - batch.oldestMs);
 		const landed = { sequence: sealed.newest.sequence, removed: false, ...result };
 		entry.landed = landed;
-		if (commitChannel.hasSubscribers) commitChannel.publish({ path: this.#path, carried: batch.size, ...landed });
+		this.#tell(batch, landed);
 		return landed;
 	}
 
-	async #remove(batch: Batch, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {
+	async #remove(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
 		const { ports, inSlot, counters } = this.#context;
 		const sealed = batch.seal();
 		if (sealed === undefined) return undefined;
 		if (isOvertaken(entry, sealed.newest.sequence)) return this.#adoptNewer(sealed, entry, target);
 		const startMs = ports.clock.monotonicMs();
 		const { sequence } = sealed.newest;
+		active.sequence = sequence;
 		const { directorySynced, directorySyncs } = await inSlot(() =>
-			removeDocument(ports, target, () => {
+			removeDocument(ports, target, active, () => {
+				batch.renamed();
 				entry.landed = inPlace(sequence, 0, true);
 			}),
 		);
+		active.check();
 		counters.directorySyncs += directorySyncs;
 		const durationMs = ports.clock.monotonicMs() - startMs;
 		const durability = directorySynced ? 'full' : 'file';
 		const landed = { sequence, removed: true, bytes: 0, durability, directorySynced, durationMs } as const;
 		entry.landed = landed;
+		this.#tell(batch, landed);
 		return landed;
+	}
+
+	#tell(batch: Batch, landed: Landed): void {
+		if (!commitChannel.hasSubscribers) return;
+		const stalenessMs = this.#context.ports.clock.monotonicMs() - batch.oldestMs;
+		commitChannel.publish({ path: this.#path, carried: batch.size, stalenessMs, ...landed });
 	}
 
 	async #adoptNewer(sealed: Sealed, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {
@@ -177,17 +239,13 @@ export class Lane {
 	}
 }
 
-function toJob({ newest, durability, signal }: Sealed, onRenamed: (bytes: number) => void): DocumentJob {
+function toJob(
+	{ newest, durability, signal }: Sealed,
+	active: ActiveCommit,
+	onRenamed: (bytes: number) => void,
+): DocumentJob {
 	const { mode, onProgress, mayBeEmpty, snapshot } = newest.request;
 	const { sequence } = newest;
-	return { sequence, durability, mode, signal, onProgress, mayBeEmpty, snapshot, onRenamed, source: begin(newest) };
-}
-
-/** Starts to read the value. */
-function begin(submission: Submission): ByteSource {
-	try {
-		return submission.begin();
-	} catch (error) {
-		throw notSerializable(submission.request.path, error, '$');
-	}
+	const source = newest.begin();
+	return { sequence, durability, mode, signal, active, onProgress, mayBeEmpty, snapshot, onRenamed, source };
 }

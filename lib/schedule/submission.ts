@@ -1,7 +1,9 @@
 /** One call of a writer, from its submission to its settling. */
 import { onAbort } from '../abort.ts';
+import { notSerializable } from '../commit/own-failure.ts';
 import type { ByteSource } from '../json/byte-source.ts';
-import type { Durability, WriteProgress, WriteReceipt } from '../types.ts';
+import type { Bytes, Durability, Milliseconds, WriteProgress, WriteReceipt } from '../types.ts';
+import type { CallCounters } from './counters.ts';
 
 /** What a call asks for. */
 export interface Request {
@@ -15,26 +17,21 @@ export interface Request {
 	readonly mayBeEmpty: boolean;
 	/** Read the whole value in one synchronous pass. */
 	readonly snapshot: boolean;
-	/** Reads the value's beginning; called when the commit starts, at most once. Throws an OwnFailure. */
+	/** Reads the value's beginning; called when the commit starts, and again where the value is rereadable. */
 	readonly begin: () => ByteSource;
 	/** False for a stream or generator: it can be read once, and has to be closed where it is not. */
 	readonly rereadable: boolean;
 	/** Closes a source that will not be read. Never throws. */
 	readonly release: () => void;
-}
-
-/** What the calls of a writer are counted by. */
-export interface CallCounters {
-	calls: number;
-	superseded: number;
-	failures: number;
-	/** Calls not settled yet. */
-	pending: number;
+	/** What the call holds in memory until it is written, as far as that is known. */
+	readonly heldBytes: Bytes;
 }
 
 export class Submission {
 	/** The call's place in the order of this process's writes. */
 	readonly sequence: number;
+	/** When the call was made, monotonic. */
+	readonly submittedMs: Milliseconds;
 	readonly promise: Promise<WriteReceipt>;
 	readonly #counters: CallCounters;
 	#request: Request | undefined;
@@ -44,12 +41,15 @@ export class Submission {
 	#stopListening: (() => void) | undefined;
 	#settled = false;
 
-	constructor(request: Request, sequence: number, counters: CallCounters) {
+	constructor(request: Request, sequence: number, submittedMs: Milliseconds, counters: CallCounters) {
 		this.#request = request;
 		this.sequence = sequence;
+		this.submittedMs = submittedMs;
 		this.#counters = counters;
 		counters.calls += 1;
 		counters.pending += 1;
+		counters.queuedValues += 1;
+		counters.queuedBytes += request.heldBytes;
 		this.promise = new Promise((resolve, reject) => {
 			this.#resolve = resolve;
 			this.#reject = reject;
@@ -69,16 +69,30 @@ export class Submission {
 		this.#stopListening = onAbort(signal, () => callback(signal.reason));
 	}
 
+	/** Has its value been read, or begun to be? */
+	get hasBegun(): boolean {
+		return this.#begun;
+	}
+
+	/** Starts to read the value. Throws an OwnFailure. */
 	begin(): ByteSource {
-		this.#begun = true;
-		return this.request.begin();
+		const begun = this.#begun;
+		this.#leaveQueue();
+		try {
+			if (begun && !this.request.rereadable) throw new TypeError('a stream or generator can be read only once');
+			return this.request.begin();
+		} catch (error) {
+			throw notSerializable(this.request.path, error, '$');
+		}
 	}
 
 	/** Lets go of the value, which is written or never will be; a source that nobody has begun to read is closed. */
 	drop(): void {
+		const begun = this.#begun;
+		this.#leaveQueue();
 		const request = this.#request;
 		this.#request = undefined;
-		if (!this.#begun) request?.release();
+		if (!begun) request?.release();
 	}
 
 	resolve(receipt: WriteReceipt): void {
@@ -92,6 +106,13 @@ export class Submission {
 		if (!this.#settle()) return;
 		this.#counters.failures += 1;
 		this.#reject(reason);
+	}
+
+	#leaveQueue(): void {
+		if (this.#begun || this.#request === undefined) return;
+		this.#begun = true;
+		this.#counters.queuedValues -= 1;
+		this.#counters.queuedBytes -= this.#request.heldBytes;
 	}
 
 	/** @returns false where the call has settled before. */

@@ -109,9 +109,12 @@ describe('order', () => {
 		await symlink('y.json', directory.file('link.json'));
 		const writer = open({
 			...nodeFileSystem,
-			unlink: async (file) => {
-				if (file.endsWith('/y.json')) throw systemError('EPERM');
-				await nodeFileSystem.unlink(file);
+			sync: {
+				...nodeFileSystem.sync,
+				rename: (from, to) => {
+					if (from.endsWith('/y.json')) throw systemError('EPERM');
+					nodeFileSystem.sync.rename(from, to);
+				},
 			},
 		});
 		const { rows, release, begun } = gated();

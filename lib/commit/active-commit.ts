@@ -1,0 +1,40 @@
+/**
+ * A commit under way, as a synchronous one sees it that cannot wait for it.
+ *
+ * A rename that has been handed to the thread pool cannot be called back: it would put the older document over the newer
+ * one. So the temporary file is unlinked: either the rename finds nothing any more, or it was made before.
+ */
+import type { SyncFileSystem } from '../ports/file-system.ts';
+import { OwnFailure } from './own-failure.ts';
+import { removeIfPresentSync } from './temp-file.ts';
+import type { TempState } from './temp-name.ts';
+
+export class ActiveCommit {
+	/** The place in the order of what it writes. */
+	sequence: number;
+	/** Commits it synchronously; undefined where its bytes cannot be had again. */
+	readonly commitSync: (() => void) | undefined;
+	/** True once it is to come to nothing: its document is written by somebody else. */
+	displaced = false;
+	/** Where its temporary file is, or will be when that is opened. */
+	pathOf: ((state: TempState) => string) | undefined;
+
+	constructor(sequence: number, commitSync?: () => void) {
+		this.sequence = sequence;
+		this.commitSync = commitSync;
+	}
+
+	/** Throws where the commit is displaced; asked before each step that could be seen. */
+	check(): void {
+		if (this.displaced) throw new OwnFailure(new Error('the document was written synchronously meanwhile'));
+	}
+
+	/** Sees to it that the commit changes nothing from now on. A rename made already has been made before. */
+	displace(fileSystem: SyncFileSystem): void {
+		this.displaced = true;
+		// In the order in which the file takes these names.
+		for (const state of ['part', 'ready'] as const) {
+			if (this.pathOf !== undefined) removeIfPresentSync(fileSystem, this.pathOf(state));
+		}
+	}
+}

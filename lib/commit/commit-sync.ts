@@ -1,0 +1,181 @@
+/**
+ * The commit protocol for an exit handler: the steps of a {@link PendingDocument}, in the same order, holding the event
+ * loop. The directories are synced last, once for all documents in them.
+ */
+import path from 'node:path';
+import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import type { ByteSource } from '../json/byte-source.ts';
+import type { FileStat, OpenFileSync, SyncFileSystem } from '../ports/file-system.ts';
+import type { Durability } from '../types.ts';
+import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
+import { keepMetadataSync } from './metadata.ts';
+import { noText, notSerializable, OwnFailure } from './own-failure.ts';
+import { createDirectorySync } from './parent-directories.ts';
+import { DEFAULT_MODE, PRIVATE_MODE } from './pending-document.ts';
+import { renameHeldSync } from './replace.ts';
+import { removeDeadTempsSync } from './sweep.ts';
+import type { Target } from './target.ts';
+import { type CommitPorts, lockless, removeIfPresentSync } from './temp-file.ts';
+import { belongsTo, formatOrder, formatTempName, type Life, type TempState } from './temp-name.ts';
+
+/** What to write. */
+export interface SyncJob {
+	readonly source: ByteSource;
+	readonly sequence: number;
+	readonly durability: Durability;
+	readonly mode: number | undefined;
+	readonly mayBeEmpty: boolean;
+	/** Called before the document takes its name: whoever is at work on it must not undo that. */
+	readonly displace: () => void;
+}
+
+/**
+ * Writes a document. Its directory is left to be synced.
+ * @returns its size. Throws an {@link OwnFailure} for a value that fails, ERR_WRITE_FAILED for a disk that does.
+ */
+export function writeDocumentSync(ports: CommitPorts, target: Target, job: SyncJob): number {
+	const buffer = takeBuffer();
+	try {
+		return new SyncCommit(ports, target, job).run(buffer);
+	} finally {
+		giveBuffer(buffer);
+		void job.source.close();
+	}
+}
+
+/**
+ * Removes a document and what could be taken for it once it is missing. Its directory is left to be synced.
+ * Throws ERR_WRITE_FAILED.
+ */
+export function removeDocumentSync(ports: CommitPorts, target: Target, displace: () => void): void {
+	const { sync } = ports.fileSystem;
+	try {
+		displace();
+		removeDeadTempsSync(ports, target.directory, (temp) => belongsTo(temp, target.name));
+		removeIfPresentSync(sync, path.join(target.directory, target.name));
+	} catch (error) {
+		throw failure(target, 'remove', error, 'unknown');
+	}
+}
+
+class SyncCommit {
+	readonly #ports: CommitPorts;
+	readonly #sync: SyncFileSystem;
+	readonly #target: Target;
+	readonly #job: SyncJob;
+	#step: Step = 'serialize';
+	#bytes = 0;
+
+	constructor(ports: CommitPorts, target: Target, job: SyncJob) {
+		this.#ports = ports;
+		this.#sync = ports.fileSystem.sync;
+		this.#target = target;
+		this.#job = job;
+	}
+
+	run(buffer: Buffer): number {
+		// Before a file is opened: a bad value costs none.
+		let filled = this.#fill(buffer);
+		let temp: TempFileSync | undefined;
+		try {
+			this.#step = 'open';
+			const opened = this.#open();
+			temp = opened;
+			for (this.#step = 'write'; filled > 0; filled = this.#fill(buffer)) this.#write(opened.file, buffer, filled);
+			this.#stage(opened);
+			this.#publish(opened);
+			return this.#bytes;
+		} catch (error) {
+			for (const state of ['part', 'ready'] as const) if (temp) removeIfPresentSync(this.#sync, temp.pathOf(state));
+			if (error instanceof OwnFailure || error instanceof DurableJsonError) throw error;
+			throw failure(this.#target, this.#step, error, 'not_applied');
+		} finally {
+			temp?.file.close();
+		}
+	}
+
+	/** @returns how many bytes it put into the buffer; 0 when the value is written. */
+	#fill(buffer: Buffer): number {
+		const { source, mayBeEmpty } = this.#job;
+		let filled = 0;
+		try {
+			while (!source.done && filled < BUFFER_BYTES / 2) {
+				filled = source.fill(buffer, filled);
+				if (source.waiting !== undefined) break;
+			}
+			if (source.done && filled + this.#bytes === 0 && !mayBeEmpty) throw noText();
+		} catch (cause) {
+			throw notSerializable(this.#target.path, cause, source.jsonPath());
+		}
+		if (source.waiting !== undefined) throw asynchronous(this.#target.path, source.jsonPath());
+		return filled;
+	}
+
+	#open(): TempFileSync {
+		const { fileSystem, clock } = this.#ports;
+		const { directory, name, existing } = this.#target;
+		const life: Life = lockless(fileSystem).has(directory) ? 'age' : 'lock';
+		const order = formatOrder(clock.epochMs(), this.#job.sequence);
+		const identity = { life, order, random: fileSystem.uniqueId() };
+		const pathOf = (state: TempState): string => path.join(directory, formatTempName(name, identity, state));
+		createDirectorySync(fileSystem, directory);
+		const inherits = existing === undefined && this.#job.mode === undefined;
+		const file = this.#sync.open(pathOf('part'), 'create-exclusive', inherits ? DEFAULT_MODE : PRIVATE_MODE);
+		// Without the lock a sweep could take it away; then the rename fails, and the document stays as it was.
+		if (life === 'lock') file.tryLock();
+		return { file, created: file.stat(), pathOf };
+	}
+
+	#write(file: OpenFileSync, buffer: Buffer, length: number): void {
+		for (let offset = 0; offset < length; ) {
+			const took = file.write(buffer, offset, length - offset, this.#bytes);
+			if (took <= 0) throw new Error('the file system took 0 bytes');
+			offset += took;
+			this.#bytes += took;
+		}
+	}
+
+	#stage({ file, created }: TempFileSync): void {
+		this.#step = 'metadata';
+		const { existing } = this.#target;
+		if (this.#ports.fileSystem.semantics === 'posix') {
+			if (existing !== undefined) keepMetadataSync(file, created, existing);
+			else if (this.#job.mode !== undefined) file.chmod(this.#job.mode);
+		}
+		this.#step = 'write';
+		const { sizeBytes } = file.stat();
+		if (sizeBytes !== this.#bytes) throw new Error(`the file has ${sizeBytes} bytes, ${this.#bytes} were written`);
+		this.#step = 'sync';
+		if (this.#job.durability !== 'none') file.sync();
+	}
+
+	#publish({ pathOf }: TempFileSync): void {
+		const { existing, directory, name } = this.#target;
+		let from = pathOf('part');
+		if (existing === undefined && this.#job.durability !== 'none') {
+			this.#step = 'ready';
+			this.#sync.rename(from, pathOf('ready'));
+			from = pathOf('ready');
+		}
+		this.#step = 'rename';
+		this.#job.displace();
+		renameHeldSync(this.#ports.fileSystem, { from, to: path.join(directory, name), aside: pathOf('aside') });
+	}
+}
+
+interface TempFileSync {
+	readonly file: OpenFileSync;
+	readonly created: FileStat;
+	pathOf(state: TempState): string;
+}
+
+/** No fault of the value's: it can be written later. */
+function asynchronous(document: string, jsonPath: string): DurableJsonError {
+	const message = `${document} was not written synchronously: there is an async iterable at ${jsonPath}`;
+	return new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'serialize', jsonPath });
+}
+
+function failure(target: Target, step: Step, cause: unknown, outcome: Outcome): DurableJsonError {
+	const message = `writing ${target.path} synchronously failed at ${step}: ${messageOf(cause)}`;
+	return new DurableJsonError('ERR_WRITE_FAILED', message, { path: target.path, step, outcome, cause });
+}

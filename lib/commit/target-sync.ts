@@ -1,0 +1,37 @@
+/** {@link resolveTarget} for a commit that holds the event loop. */
+import path from 'node:path';
+import { codeOf } from '../errors.ts';
+import type { SyncFileSystem } from '../ports/file-system.ts';
+import { assertWritable, MAX_SYMLINKS, resolveError, type Target, tooManyLinks } from './target.ts';
+
+export function resolveTargetSync(fileSystem: SyncFileSystem, submitted: string): Target {
+	try {
+		let current = submitted;
+		for (let links = 0; links <= MAX_SYMLINKS; links++) {
+			const directory = resolveDirectory(fileSystem, path.dirname(current));
+			const name = path.basename(current);
+			const key = path.join(directory, name);
+			const existing = fileSystem.lstat(key);
+			if (existing?.kind !== 'symlink') {
+				assertWritable(submitted, name, existing);
+				return { path: submitted, directory, name, key, existing };
+			}
+			const link = fileSystem.readlink(key);
+			current = path.isAbsolute(link) ? link : `${directory}${path.sep}${link}`;
+		}
+		throw tooManyLinks();
+	} catch (error) {
+		throw resolveError(submitted, error);
+	}
+}
+
+/** The real path of the deepest ancestor that exists, and the rest as it is spelt. */
+function resolveDirectory(fileSystem: SyncFileSystem, directory: string): string {
+	try {
+		return fileSystem.realpath(directory);
+	} catch (error) {
+		const parent = path.dirname(directory);
+		if (codeOf(error) !== 'ENOENT' || parent === directory) throw error;
+		return path.join(resolveDirectory(fileSystem, parent), path.basename(directory));
+	}
+}

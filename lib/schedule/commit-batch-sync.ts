@@ -1,0 +1,184 @@
+/** Commits what a path holds in the caller's stack, for exit handlers: nothing asynchronous can be waited for there. */
+import type { ActiveCommit } from '../commit/active-commit.ts';
+import { removeDocumentSync, writeDocumentSync } from '../commit/commit-sync.ts';
+import { type DirectorySynced, syncDirectorySync } from '../commit/directory-sync.ts';
+import { OwnFailure } from '../commit/own-failure.ts';
+import type { Target } from '../commit/target.ts';
+import { resolveTargetSync } from '../commit/target-sync.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import { DurableJsonError } from '../errors.ts';
+import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-registry.ts';
+import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
+import type { Batch } from './batch.ts';
+import type { CommitCounters } from './counters.ts';
+import { isOvertaken } from './overtaken.ts';
+import type { Submission } from './submission.ts';
+
+/** A document that has its name; its directory is still to be synced. */
+export interface SyncLanding {
+	readonly directory: string;
+	readonly durability: Durability;
+	/** False where a commit under way had renamed already, so that this one did not write. */
+	readonly wrote: boolean;
+	readonly bytes: number;
+	/** Answers the calls whose value, or a newer one, it is. */
+	settle(directorySynced: boolean): void;
+}
+
+export interface SyncCommitJob {
+	readonly ports: CommitPorts;
+	readonly path: string;
+	/** In the order of their calls; the newest value is written in the place of them all. */
+	readonly batches: readonly Batch[];
+	/** The lane's own commit under way. */
+	readonly active: ActiveCommit | undefined;
+}
+
+/** @returns undefined where nothing waits. Throws where the newest value cannot be written synchronously. */
+export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
+	const { fileSystem } = job.ports;
+	const carriers = job.batches.filter((batch) => batch.size > 0);
+	const last = carriers.at(-1);
+	if (last?.newest === undefined) return undefined;
+	const target = resolveTargetSync(fileSystem.sync, job.path);
+	if (last.isRenamed) return inPlaceAlready(target, last);
+	return documentRegistry(fileSystem.scope).interrupt(target.key, (entry) => {
+		for (let newest = last.newest; newest !== undefined; newest = last.newest) {
+			const { hasBegun } = newest;
+			try {
+				return land(job, carriers, entry, target, newest);
+			} catch (error) {
+				if (!(error instanceof OwnFailure)) throw error;
+				// The value's own fault: its caller is told, and the value before is written. One that is being written already
+				// is left to that commit.
+				if (hasBegun || !last.rejectNewest(error.reason)) throw error.reason;
+			}
+		}
+		return undefined;
+	});
+}
+
+/** Syncs the directories of these documents, each once, and answers the calls. `attempt` takes what is thrown. */
+export function syncLandings(
+	{ fileSystem }: CommitPorts,
+	landings: readonly (SyncLanding | undefined)[],
+	counters: CommitCounters,
+	attempt: <T>(action: () => T) => T | undefined,
+): void {
+	const done = landings.filter((landing) => landing !== undefined);
+	const wanted = new Set(done.filter(({ durability }) => durability === 'full').map(({ directory }) => directory));
+	const synced = new Map<string, DirectorySynced | undefined>();
+	for (const directory of wanted) {
+		const result = attempt(() => syncDirectorySync(fileSystem, directory));
+		synced.set(directory, result);
+		counters.directorySyncs += result?.directorySyncs ?? 0;
+	}
+	for (const { directory, durability, settle } of done) {
+		const result = synced.get(directory);
+		// A document whose directory failed to be synced is in place, and its calls are answered by what the next commit says.
+		if (durability !== 'full' || result !== undefined) settle(result?.directorySynced ?? false);
+	}
+}
+
+/** A commit under way has renamed: just its directory is to be synced, and it answers its calls itself. */
+function inPlaceAlready({ directory }: Target, { durability }: Batch): SyncLanding {
+	return { directory, durability, wrote: false, bytes: 0, settle: () => undefined };
+}
+
+function land(
+	{ ports, path, active }: SyncCommitJob,
+	carriers: readonly Batch[],
+	entry: DocumentEntry,
+	target: Target,
+	newest: Submission,
+): SyncLanding {
+	const { sync } = ports.fileSystem;
+	const startMs = ports.clock.monotonicMs();
+	const { sequence } = newest;
+	const durability = strongest(carriers.map((batch) => batch.durability));
+	const { active: atWork } = entry;
+	if (!isOvertaken(entry, sequence) && atWork !== undefined && atWork.sequence > sequence) landNewer(atWork, path);
+	const wrote = !isOvertaken(entry, sequence);
+	if (wrote) {
+		const removed = newest.request.kind === 'remove';
+		const bytes = commit(ports, target, newest, durability, () => {
+			active?.displace(sync);
+			entry.active?.displace(sync);
+		});
+		entry.landed = inPlace(sequence, bytes, removed);
+	} else if (durability !== 'none' && entry.landed?.removed === false) {
+		syncFile(ports, target);
+	}
+	const landed = entry.landed ?? inPlace(sequence, 0, false);
+	const { bytes } = landed;
+	return {
+		directory: target.directory,
+		durability,
+		wrote,
+		bytes,
+		settle(directorySynced) {
+			const achieved = durability === 'full' && !directorySynced ? 'file' : durability;
+			const result = { bytes, durability: achieved, directorySynced, durationMs: ports.clock.monotonicMs() - startMs };
+			if (wrote) entry.landed = { ...landed, ...result };
+			const receiptOf = (call: Submission): WriteReceipt => ({
+				path,
+				sequence: call.sequence,
+				superseded: call.sequence < landed.sequence,
+				...result,
+			});
+			for (const batch of carriers) batch.resolve(receiptOf);
+		},
+	};
+}
+
+/** @returns the size of the document */
+function commit(
+	ports: CommitPorts,
+	target: Target,
+	submission: Submission,
+	durability: Durability,
+	displace: () => void,
+): number {
+	const { kind, path, rereadable, mode, mayBeEmpty } = submission.request;
+	if (kind === 'remove') {
+		removeDocumentSync(ports, target, displace);
+		return 0;
+	}
+	if (!rereadable) throw unsupported(path, 'a stream or generator cannot be read synchronously');
+	const { sequence } = submission;
+	return writeDocumentSync(ports, target, {
+		source: submission.begin(),
+		sequence,
+		durability,
+		mode,
+		mayBeEmpty,
+		displace,
+	});
+}
+
+/** A newer value of another writer, or of another spelling of the path, is being written: it takes the place of ours. */
+function landNewer(active: ActiveCommit, path: string): void {
+	if (active.commitSync === undefined) throw unsupported(path, 'a newer document is being written from a stream');
+	active.commitSync();
+}
+
+/** A newer commit stands, that may have been content with less. */
+function syncFile({ fileSystem }: CommitPorts, target: Target): void {
+	const file = fileSystem.sync.open(target.key, fileSystem.semantics === 'win32' ? 'update' : 'read');
+	try {
+		file.sync();
+	} finally {
+		file.close();
+	}
+}
+
+function strongest(durabilities: readonly Durability[]): Durability {
+	return durabilities.reduce((best, next) => (isWeaker(best, next) ? next : best), 'none');
+}
+
+function unsupported(path: string, why: string): DurableJsonError {
+	return new DurableJsonError('ERR_UNSUPPORTED', `${path} was not written synchronously: ${why}`, {
+		path,
+		step: 'serialize',
+	});
+}

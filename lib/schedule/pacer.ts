@@ -1,0 +1,132 @@
+/** Holds a path's waiting batch until its strategy lets it go. */
+import type { Clock } from '../ports/clock.ts';
+import type { Batch } from './batch.ts';
+import { CommitHistory, type IdleHistories } from './commit-history.ts';
+import { commitTimeMs, type PendingWrites, type Strategy } from './strategy.ts';
+
+export interface PacerContext {
+	readonly ports: { readonly clock: Clock };
+	readonly histories: IdleHistories;
+	/** The strategy for a path. */
+	readonly strategyFor: (path: string) => Strategy;
+	/** Told of a strategy that throws, or whose answer is no time; the batch goes at once. */
+	readonly onError: (error: unknown) => void;
+}
+
+export class Pacer {
+	readonly #path: string;
+	readonly #strategy: Strategy;
+	readonly #clock: Clock;
+	readonly #onError: (error: unknown) => void;
+	readonly #histories: IdleHistories;
+	readonly #history: CommitHistory;
+	/** The batch that is being held, and what lets it go. */
+	#held: { readonly batch: Batch; readonly release: () => void } | undefined;
+	#timer: { readonly dueMs: number; readonly cancel: () => void } | undefined;
+	/** Batches that began up to here are not held. */
+	#hurriedSequence = 0;
+
+	constructor(path: string, { ports, strategyFor, histories, onError }: PacerContext) {
+		this.#path = path;
+		this.#strategy = strategyFor(path);
+		this.#clock = ports.clock;
+		this.#onError = onError;
+		this.#histories = histories;
+		this.#history = histories.take(path) ?? new CommitHistory();
+	}
+
+	/** May newer values stand in for this path's waiting ones? */
+	get merges(): boolean {
+		return this.#strategy.merges ?? true;
+	}
+
+	/** @returns undefined where the batch may go at once, else what resolves when it may. */
+	hold(batch: Batch): Promise<void> | undefined {
+		if (this.#isDue(batch)) return undefined;
+		return new Promise((resolve) => {
+			const release = (): void => {
+				this.#timer?.cancel();
+				this.#timer = undefined;
+				this.#held = undefined;
+				resolve();
+			};
+			this.#held = { batch, release };
+			this.#look();
+		});
+	}
+
+	/** The batch that is held has changed: calls have joined or left. */
+	changed(): void {
+		if (this.#held !== undefined) this.#look();
+	}
+
+	/** This batch, and those before it, are not held any more. */
+	hurry(batch: Batch | undefined): void {
+		this.#hurriedSequence = batch?.firstSequence ?? 0;
+		this.changed();
+	}
+
+	/** A commit of the path is over. */
+	committed(startMs: number): void {
+		this.#history.add(startMs, this.#clock.monotonicMs());
+	}
+
+	/** The path has nothing left to do: leaves its history behind where that makes a difference to the next call. */
+	rest(): void {
+		if (this.#history.lastEndMs === undefined) return;
+		const nowMs = this.#clock.monotonicMs();
+		const next = { oldestMs: nowMs, newestMs: nowMs, writes: 1 };
+		const untilMs = this.#ask({ ...next, ...timesOf(this.#history) }, nowMs);
+		const without = this.#ask({ ...next, ...timesOf(new CommitHistory()) }, nowMs);
+		if (untilMs > nowMs && untilMs !== without) this.#histories.keep(this.#path, this.#history, untilMs, nowMs);
+	}
+
+	#isDue(batch: Batch): boolean {
+		return this.#dueMs(batch) <= this.#clock.monotonicMs();
+	}
+
+	#dueMs(batch: Batch): number {
+		// Nothing is gained by keeping a removal, or what nobody waits for any more.
+		if (batch.firstSequence <= this.#hurriedSequence || batch.removes || batch.size === 0) return 0;
+		const { oldestMs, newestMs, size: writes } = batch;
+		const nowMs = this.#clock.monotonicMs();
+		return this.#ask({ oldestMs, newestMs, writes, ...timesOf(this.#history) }, nowMs);
+	}
+
+	#ask(pending: PendingWrites, nowMs: number): number {
+		try {
+			return commitTimeMs(this.#strategy, pending, nowMs);
+		} catch (error) {
+			this.#onError(error);
+			return nowMs;
+		}
+	}
+
+	/** Lets the batch go, or sees to it that it is looked at again when its time has come. */
+	#look(): void {
+		if (this.#held === undefined) return;
+		const { batch, release } = this.#held;
+		const nowMs = this.#clock.monotonicMs();
+		const dueMs = this.#dueMs(batch);
+		if (dueMs <= nowMs) {
+			release();
+			return;
+		}
+		// A timer that comes too early looks again: cheaper than a new one for each call that joins.
+		if (this.#timer !== undefined && this.#timer.dueMs <= dueMs) return;
+		this.#timer?.cancel();
+		const cancel = this.#clock.schedule(dueMs - nowMs, () => {
+			this.#timer = undefined;
+			this.#look();
+		});
+		this.#timer = { dueMs, cancel };
+	}
+}
+
+function timesOf({
+	lastStartMs,
+	lastEndMs,
+	commitMs,
+}: CommitHistory): Omit<PendingWrites, 'oldestMs' | 'newestMs' | 'writes'> {
+	return { lastStartMs, lastEndMs, commitMs };
+}

@@ -1,0 +1,92 @@
+/** The batching strategies. Each bounds how long a value may wait; `bench/` compares them. */
+import { argumentOutOfRange } from '../errors.ts';
+import { checkPositive } from '../options.ts';
+import type { Milliseconds } from '../types.ts';
+import { type Strategy, strategy } from './strategy.ts';
+
+/** Writes each value, in the order of the calls; none stands in for another. For logs of states; costs a commit a call. */
+export function immediate(): Strategy {
+	return strategy(({ oldestMs }) => oldestMs, { merges: false, maxWaitMs: 0 });
+}
+
+/**
+ * The default: commits at once when the path is idle; while a commit is under way only the newest value is kept. It adds
+ * no wait and follows the speed of the disk.
+ */
+export function coalesce(): Strategy {
+	return strategy(({ oldestMs }) => oldestMs, { maxWaitMs: 0 });
+}
+
+/** Options of {@link debounce}. */
+export interface DebounceOptions {
+	/** Commits when no call came for so long. */
+	readonly waitMs: Milliseconds;
+	/** But so long after the oldest call that waits. @defaultValue ten times `waitMs` */
+	readonly maxWaitMs?: Milliseconds | undefined;
+}
+
+/** Waits for a pause: for values that come in bursts, of which the last one counts. */
+export function debounce(options: DebounceOptions): Strategy {
+	const waitMs = checkPositive('waitMs', options?.waitMs);
+	const maxWaitMs = checkPositive('maxWaitMs', options.maxWaitMs ?? 10 * waitMs);
+	if (maxWaitMs < waitMs) throw argumentOutOfRange('options.maxWaitMs', `at least waitMs (${waitMs})`, maxWaitMs);
+	return strategy(({ newestMs }) => newestMs + waitMs, { maxWaitMs });
+}
+
+/** Options of {@link throttle}. */
+export interface ThrottleOptions {
+	/** From the start of a commit to the start of the next. */
+	readonly intervalMs: Milliseconds;
+}
+
+/** Commits at once, and then at most once in an interval: for a disk that is to be written at a known rate. */
+export function throttle(options: ThrottleOptions): Strategy {
+	const intervalMs = checkPositive('intervalMs', options?.intervalMs);
+	return strategy(({ oldestMs, lastStartMs }) => (lastStartMs === undefined ? oldestMs : lastStartMs + intervalMs), {
+		maxWaitMs: intervalMs,
+	});
+}
+
+/** Options of {@link batch}. */
+export interface BatchOptions {
+	/** Commits when so many calls wait. */
+	readonly maxWrites: number;
+	/** Or when the oldest has waited so long. */
+	readonly maxWaitMs: Milliseconds;
+}
+
+/** Commits one value for a number of calls, or for a time: for a steady stream of which few values need to be kept. */
+export function batch(options: BatchOptions): Strategy {
+	const maxWrites = checkPositive('maxWrites', options?.maxWrites);
+	const maxWaitMs = checkPositive('maxWaitMs', options.maxWaitMs);
+	return strategy(({ oldestMs, writes }) => (writes >= maxWrites ? oldestMs : oldestMs + maxWaitMs), { maxWaitMs });
+}
+
+/** Options of {@link adaptive}. */
+export interface AdaptiveOptions {
+	/** How old the newest durable state may become while newer values wait. */
+	readonly maxStalenessMs: Milliseconds;
+	/** The part of the time that commits of the path may be under way. @defaultValue 0.1 */
+	readonly targetShare?: number | undefined;
+}
+
+/** A commit may take longer than the last few: so many times their cost is left for it before the bound. */
+const RESERVE = 2;
+
+/**
+ * Leaves a pause after each commit that grows with what a commit costs: a fast disk is asked often, a slow one seldom, and
+ * either is busy for the target share of the time. The value is durable when `maxStalenessMs` have passed, unless a commit
+ * takes more than twice as long as the last few.
+ */
+export function adaptive(options: AdaptiveOptions): Strategy {
+	const maxStalenessMs = checkPositive('maxStalenessMs', options?.maxStalenessMs);
+	const share = checkPositive('targetShare', options.targetShare ?? 0.1, 1);
+	return strategy(
+		({ oldestMs, lastEndMs, commitMs }) => {
+			if (lastEndMs === undefined || commitMs === undefined) return oldestMs;
+			const pauseMs = commitMs * (1 / share - 1);
+			return Math.min(lastEndMs + pauseMs, oldestMs + maxStalenessMs - RESERVE * commitMs);
+		},
+		{ maxWaitMs: maxStalenessMs },
+	);
+}

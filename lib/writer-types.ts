@@ -1,0 +1,136 @@
+/** The public types of a writer: its options, its face and its figures. */
+import type { DurationSummary } from './schedule/counters.ts';
+import type { Strategy } from './schedule/strategy.ts';
+import type {
+	Bytes,
+	FileData,
+	Ports,
+	Rows,
+	ValueOrThunk,
+	WriteFileOptions,
+	WriteLinesOptions,
+	WriteOptions,
+	WriteReceipt,
+} from './types.ts';
+
+/** Options of a writer. */
+export interface WriterOptions extends Ports {
+	/** When a path's waiting value is committed, and whether values merge. @defaultValue `coalesce()` */
+	readonly strategy?: Strategy | undefined;
+	/** The strategy of a path, given as an absolute one; undefined stands for `strategy`. Asked when the path has work. */
+	readonly strategyFor?: ((path: string) => Strategy | undefined) | undefined;
+	/**
+	 * How many values may wait, of all paths together, that no commit has begun to read; a call beyond that is rejected
+	 * with ERR_QUEUE_FULL, and takes no place in the order. A call that joins one which waits is always taken: of a
+	 * path with a merging strategy two values wait at most.
+	 * @defaultValue 100,000
+	 */
+	readonly maxQueuedValues?: number | undefined;
+	/**
+	 * How many bytes they may hold, as far as that is known before they are serialised: strings and views of bytes. One
+	 * value is always taken, whatever its size. @defaultValue 1 GiB
+	 */
+	readonly maxQueuedBytes?: Bytes | undefined;
+	/**
+	 * How many commits of this writer may work at a time. All writers of the process together never exceed one fewer than
+	 * the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread.
+	 * @defaultValue that bound
+	 */
+	readonly concurrency?: number | undefined;
+	/**
+	 * `sweep`: at the first commit into a directory, temporary files of this library whose writer is dead are removed, in
+	 * the background. `off`: never.
+	 * @defaultValue `'sweep'`
+	 */
+	readonly recovery?: 'sweep' | 'off' | undefined;
+	/**
+	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws.
+	 * @defaultValue `process.emitWarning`
+	 */
+	readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** Counters since the writer was made. */
+export interface WriterStats {
+	/** Calls of write, writeLines, writeFile, schedule and remove that were taken. */
+	readonly calls: number;
+	/** Documents that landed. */
+	readonly commits: number;
+	/** Calls that a newer value stood in for. */
+	readonly superseded: number;
+	/** Calls that were rejected, aborted ones included. */
+	readonly failures: number;
+	/** Bytes of the documents that landed. */
+	readonly bytes: Bytes;
+	/** fsyncs of files. */
+	readonly fileSyncs: number;
+	/** fsyncs of directories; one that several commits share is counted once. */
+	readonly directorySyncs: number;
+	/** Renames that were repeated, since another process had the document open (Windows). */
+	readonly retries: number;
+	/** Calls not settled yet. */
+	readonly pending: number;
+	/** Values that no commit has begun to read. */
+	readonly queuedValues: number;
+	/** What they hold in memory, as far as that is known. */
+	readonly queuedBytes: Bytes;
+	/** Paths with work waiting or under way. */
+	readonly activePaths: number;
+	/** How long the commits took. */
+	readonly commitDuration: DurationSummary;
+	/** How long the oldest call that each commit answered had waited for it: how stale the document had become. */
+	readonly staleness: DurationSummary;
+}
+
+/** Writes documents; rapid writes of one path are coalesced. */
+export interface JsonWriter {
+	/**
+	 * Writes a value as JSON. `value` is anything that JSON.stringify takes, with async iterables at any depth written as
+	 * arrays; a function is called for the value when the commit starts. While a commit of this path is under way only the
+	 * newest value is kept; the promise resolves when this value or a newer one is durable. The value is read when its
+	 * commit starts, not at the call. Leave it unchanged from then on until the promise settles: one whose JSON is less than 250,000 bytes is read in one synchronous pass, a larger one over many turns.
+	 * A value whose iterables wait for another write of the same path waits for ever.
+	 *
+	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
+	 * of code ERR_INVALID_ARGUMENT.
+	 */
+	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt>;
+	/** Writes rows as JSON Lines: one JSON text a line. Rejects as {@link JsonWriter.write} does. */
+	writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt>;
+	/** Writes bytes; strings as UTF-8. Rejects as {@link JsonWriter.write} does. */
+	writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt>;
+	/**
+	 * As {@link JsonWriter.write} for callers that do not wait: there is no promise, a failure goes to `onError` and to the
+	 * next `flush`.
+	 * Throws on a bad argument and after `close` (ERR_CLOSED).
+	 */
+	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void;
+	/**
+	 * Removes the document and this library's own files beside it, durably. Writes of the path that still wait are
+	 * superseded; a path without a document is fine. A removal is never merged with what comes after it.
+	 */
+	remove(path: string | URL): Promise<void>;
+	/**
+	 * Commits what waits, without heeding the strategy, and resolves when everything submitted so far (for one path as it
+	 * is spelt, where given) has settled. Rejects where a
+	 * scheduled write of it failed since the last flush: with its error, or an AggregateError of several, at most 100.
+	 */
+	flush(path?: string | URL): Promise<void>;
+	/**
+	 * Writes what waits or is under way in the caller's stack: for an `exit` handler, where nothing asynchronous happens any
+	 * more. It holds the event loop until every document is durable, reads a value that is being written once more, and
+	 * may be called at any time, also after `close`. Promises of the calls settle as usual.
+	 *
+	 * Throws what could not be written, after all else has been: an error, or an AggregateError of several. A stream, a
+	 * generator or an async iterable cannot be read synchronously (ERR_UNSUPPORTED); it is still written where the process goes on. A temporary
+	 * file that was just being opened may stay when the process ends: the next start removes it.
+	 */
+	flushSync(): void;
+	/**
+	 * Refuses further calls at once (ERR_CLOSED), and resolves when all before has settled; rejects as {@link flush} does.
+	 * A second call waits for the first.
+	 */
+	close(): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
+	stats(): WriterStats;
+}

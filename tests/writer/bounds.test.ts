@@ -1,0 +1,141 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createWriter, debounce, immediate } from '../../lib/index.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+
+describe('the bound of what waits', () => {
+	it('rejects a call beyond the number of values with ERR_QUEUE_FULL, and takes calls again when some are written', async () => {
+		const writer = createWriter({ maxQueuedValues: 3, strategy: immediate() });
+		const file = directory.file('a.json');
+		const results = await Promise.allSettled([1, 2, 3, 4, 5].map((i) => writer.write(file, i)));
+		expect(results.map(({ status }) => status)).toEqual([
+			'fulfilled',
+			'fulfilled',
+			'fulfilled',
+			'rejected',
+			'rejected',
+		]);
+		expect((results[4] as PromiseRejectedResult).reason).toMatchObject({
+			code: 'ERR_QUEUE_FULL',
+			path: file,
+			step: 'submit',
+			outcome: 'not_applied',
+		});
+		await writer.write(file, 6);
+		expect(await directory.json('a.json')).toBe(6);
+		expect(writer.stats()).toMatchObject({ calls: 4, pending: 0, queuedValues: 0, queuedBytes: 0, activePaths: 0 });
+	});
+
+	it('takes a call that joins one which waits, however many do', async () => {
+		const writer = createWriter({ maxQueuedValues: 1 });
+		const all = Array.from({ length: 100 }, (_, i) => writer.write(directory.file('a.json'), i));
+		await expect(writer.write(directory.file('b.json'), 1)).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+		await Promise.all(all);
+		expect(await directory.json('a.json')).toBe(99);
+	});
+
+	it('counts the bytes of strings and views, and takes one value of any size', async () => {
+		const writer = createWriter({ maxQueuedBytes: 1000, strategy: debounce({ waitMs: 20 }) });
+		const big = writer.writeFile(directory.file('big'), 'x'.repeat(5000));
+		expect(writer.stats()).toMatchObject({ queuedValues: 1, queuedBytes: 5000 });
+		await expect(writer.writeFile(directory.file('b'), Buffer.alloc(1))).rejects.toMatchObject({
+			code: 'ERR_QUEUE_FULL',
+		});
+		await big;
+		await writer.writeFile(directory.file('b'), Buffer.alloc(1));
+		expect(writer.stats()).toMatchObject({ queuedBytes: 0, commits: 2 });
+	});
+
+	it('closes a stream that it refuses, and never refuses a removal', async () => {
+		const writer = createWriter({ maxQueuedValues: 1 });
+		const first = writer.write(directory.file('a.json'), 1);
+		const stream = Readable.from([1]);
+		await expect(writer.write(directory.file('b.json'), stream)).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+		expect(stream.destroyed).toBe(true);
+		await writer.remove(directory.file('c.json'));
+		await first;
+	});
+
+	it('throws from schedule, which has no promise to reject', () => {
+		const writer = createWriter({ maxQueuedValues: 1 });
+		writer.schedule(directory.file('a.json'), 1);
+		expect(() => writer.schedule(directory.file('b.json'), 1)).toThrow(
+			expect.objectContaining({ code: 'ERR_QUEUE_FULL' }),
+		);
+		return writer.close();
+	});
+
+	it('counts values that are superseded, aborted or fail as gone', async () => {
+		const writer = createWriter({ strategy: debounce({ waitMs: 5 }) });
+		const file = directory.file('a.json');
+		const controller = new AbortController();
+		const all = [
+			writer.write(file, 1),
+			writer.write(file, 2),
+			writer.write(file, 3, { signal: controller.signal }),
+			writer.write(file, { big: 1n }),
+			writer.write(directory.file('b.json'), 1, { signal: controller.signal }),
+		];
+		const settled = Promise.allSettled(all);
+		expect(writer.stats().queuedValues).toBe(3);
+		controller.abort();
+		await settled;
+		await writer.close();
+		expect(writer.stats()).toMatchObject({ queuedValues: 0, queuedBytes: 0, pending: 0, failures: 5 });
+	});
+});
+
+describe('stats', () => {
+	it('tells how long commits took, and how long their oldest call had waited', async () => {
+		const clock = new ManualClock();
+		const writer = createWriter({ clock, strategy: debounce({ waitMs: 50, maxWaitMs: 1000 }) });
+		const first = writer.write(directory.file('a.json'), 1);
+		clock.advance(30);
+		const second = writer.write(directory.file('a.json'), 2);
+		await new Promise((resolve) => setImmediate(resolve));
+		clock.advance(50);
+		await Promise.all([first, second]);
+		const { staleness, commitDuration } = writer.stats();
+		expect(staleness.count).toBe(1);
+		expect(staleness.p50Ms).toBeGreaterThanOrEqual(79);
+		expect(staleness.maxMs).toBeLessThan(82);
+		expect(commitDuration).toMatchObject({ count: 1 });
+		expect(commitDuration.maxMs).toBeLessThan(1);
+	});
+
+	it('are zero before the first commit', () => {
+		const none = { count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 };
+		expect(createWriter().stats()).toMatchObject({ commits: 0, retries: 0, staleness: none, commitDuration: none });
+	});
+});
+
+describe('the channel durable-json:commit', () => {
+	it('tells of each commit that landed, and of removals', async () => {
+		const told: unknown[] = [];
+		const listen = (message: unknown): void => void told.push(message);
+		subscribe('durable-json:commit', listen);
+		const writer = createWriter();
+		const file = directory.file('a.json');
+		await Promise.all([writer.write(file, 1), writer.write(file, 2)]);
+		await writer.remove(file);
+		unsubscribe('durable-json:commit', listen);
+		expect(told).toEqual([
+			{
+				path: file,
+				carried: 2,
+				sequence: expect.any(Number),
+				removed: false,
+				bytes: 2,
+				durability: 'full',
+				directorySynced: true,
+				durationMs: expect.any(Number),
+				stalenessMs: expect.any(Number),
+			},
+			expect.objectContaining({ path: file, carried: 1, removed: true, bytes: 0 }),
+		]);
+	});
+});

@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { coalesce, createWriter, debounce, immediate, openPendingFile, type PendingFile } from '../../lib/index.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { runChild, startChild } from '../support/child.ts';
+import { drive } from '../support/simulation.ts';
+import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+const turns = async (count: number): Promise<void> => {
+	for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** Saves a burst, waits for a moment, and goes without waiting for anything. */
+const leaver = `
+const { createWriter, debounce } = await import(process.env.LIBRARY);
+const [file, how, waitMs] = process.argv.slice(1);
+const writer = createWriter(how === 'debounced' ? { strategy: debounce({ waitMs: 60_000 }) } : {});
+process.once('SIGTERM', () => writer.close().then(() => process.exit()));
+process.once('exit', () => writer.flushSync());
+for (let i = 0; i <= 500; i++) writer.schedule(file, { i, padding: 'x'.repeat(2000) });
+await new Promise((resolve) => setTimeout(resolve, Number(waitMs)));
+writer.schedule(file, { i: 'last' });
+if (how === 'exception') throw new Error('nobody catches it');
+if (how === 'SIGTERM') {
+	process.kill(process.pid, 'SIGTERM');
+	setInterval(() => undefined, 1000);
+} else if (how !== 'drained') process.exit(3);`;
+
+describe('a process that ends', () => {
+	it.each([
+		['drained', 0],
+		['exit', 3],
+		['debounced', 3],
+		['exception', 1],
+		['SIGTERM', 0],
+	])('by %s has saved its last value, and leaves nothing that stays', async (how, status) => {
+		for (const waitMs of [0, 1, 2, 3, 5]) {
+			const file = directory.file('state.json');
+			const child = runChild(leaver, [file, String(how), String(waitMs)]);
+			expect(child.status, child.stderr).toBe(status);
+			expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ i: 'last' });
+		}
+		// A temporary file that was just being opened stays behind; the next start removes it.
+		const file = directory.file('state.json');
+		expect(runChild(leaver, [file, 'drained', '0']).status).toBe(0);
+		expect(await readdir(directory.path)).toEqual(['state.json']);
+	});
+
+	it('does not end before what a strategy holds is durable', async () => {
+		const script = `
+const { createWriter, debounce } = await import(process.env.LIBRARY);
+createWriter({ strategy: debounce({ waitMs: 200 }) }).schedule(process.argv[1], 'held');`;
+		const child = startChild(script, [directory.file('a.json')]);
+		await new Promise((resolve) => child.once('close', resolve));
+		expect(await directory.json('a.json')).toBe('held');
+	});
+});
+
+describe('flushSync', () => {
+	it('leaves the newest value, durable, at any moment of whatever is under way', async () => {
+		const moments = fc.record({
+			turns: fc.integer({ min: 0, max: 60 }),
+			jitterSeed: fc.integer({ min: 1, max: 1_000_000 }),
+			strategy: fc.constantFrom(coalesce, immediate, () => debounce({ waitMs: 50 })),
+			existing: fc.boolean(),
+			before: fc.array(fc.constantFrom('write', 'remove', 'other spelling', 'other writer', 'pending file'), {
+				maxLength: 5,
+			}),
+			last: fc.constantFrom('write', 'remove'),
+			semantics: fc.constantFrom('posix', 'win32'),
+		});
+		await fc.assert(
+			fc.asyncProperty(moments, async (moment) => {
+				const clock = new ManualClock();
+				const { jitterSeed, semantics } = moment;
+				const disk = new SimulatedDisk({ jitterSeed, clock, semantics: semantics as 'posix' | 'win32' });
+				if (moment.existing) disk.plantFile('/d/a.json', '"ancient"\n');
+				else disk.plantFile('/d/b.json', '1');
+				const ports = { fileSystem: disk, clock };
+				const writer = createWriter({ ...ports, strategy: moment.strategy() });
+				const other = createWriter(ports);
+				const settled: Promise<unknown>[] = [];
+				const run = async (): Promise<void> => {
+					const files = await Promise.all(moment.before.map(() => openPendingFile('/d/a.json', ports)));
+					await Promise.all(files.map((file, i) => file.write(`{"file":${i}}`)));
+					for (const [i, act] of moment.before.entries()) {
+						if (act === 'write') settled.push(writer.write('/d/a.json', { i }));
+						if (act === 'remove') settled.push(writer.remove('/d/a.json'));
+						if (act === 'other spelling') settled.push(writer.write('/d/../d/a.json', { i }));
+						if (act === 'other writer') settled.push(other.write('/d/a.json', { i }));
+						if (act === 'pending file') settled.push((files[i] as PendingFile).commit());
+						await turns(i);
+					}
+					if (moment.last === 'write') settled.push(writer.write('/d/a.json', 'last'));
+					else settled.push(writer.remove('/d/a.json'));
+					await turns(moment.turns);
+					writer.flushSync();
+					const wanted = moment.last === 'write' ? '"last"\n' : undefined;
+					expect(disk.peekFile('/d/a.json')?.toString()).toBe(wanted);
+					if (semantics === 'posix') {
+						for (const state of disk.crashStates({ statesMax: 20 })) {
+							expect(state.disk.peekFile('/d/a.json')?.toString()).toBe(wanted);
+						}
+					}
+					await Promise.all([writer.close(), other.close(), ...settled]);
+					await Promise.all(files.map((file) => file.discard()));
+					expect(disk.peekFile('/d/a.json')?.toString()).toBe(wanted);
+				};
+				await drive(run(), { disk, clock });
+				expect(disk.paths().filter((path) => path.includes('.dj1'))).toEqual([]);
+			}),
+			{ numRuns: Number(process.env['RUNS'] ?? 300) },
+		);
+	});
+
+	it('answers the calls that it served: newest and superseded', async () => {
+		const writer = createWriter();
+		const first = writer.write(directory.file('a.json'), 1);
+		const last = writer.write(directory.file('a.json'), 2);
+		writer.flushSync();
+		expect(await first).toMatchObject({ superseded: true, durability: 'full', bytes: 2 });
+		expect(await last).toMatchObject({ superseded: false, durability: 'full', directorySynced: true, bytes: 2 });
+		expect(writer.stats()).toMatchObject({ commits: 1, pending: 0, queuedValues: 0 });
+		await writer.close();
+		expect(openFilesIn(directory.path)).toEqual([]);
+	});
+
+	it('makes missing directories, and keeps mode and content rules', async () => {
+		const writer = createWriter();
+		writer.schedule(directory.file('x', 'y', 'a.json'), { a: [1] }, { space: 2, mode: 0o600 });
+		writer.schedule(directory.file('lines.jsonl'), 1, { finalNewline: false });
+		writer.flushSync();
+		expect(readFileSync(directory.file('x', 'y', 'a.json'), 'utf8')).toBe('{\n  "a": [\n    1\n  ]\n}\n');
+		expect(readFileSync(directory.file('lines.jsonl'), 'utf8')).toBe('1');
+		await writer.close();
+	});
+
+	it('tells what cannot be read synchronously after all else is written, and leaves it to be written later', async () => {
+		const writer = createWriter();
+		const stream = writer.write(directory.file('stream.json'), Readable.from([1, 2]));
+		const nested = writer.write(directory.file('nested.json'), {
+			rows: { [Symbol.asyncIterator]: () => Readable.from([3]).iterator() },
+		});
+		writer.schedule(directory.file('a.json'), 'written');
+		const error = catchError(() => writer.flushSync());
+		expect(await directory.json('a.json')).toBe('written');
+		expect(error).toBeInstanceOf(AggregateError);
+		expect((error as AggregateError).errors).toEqual(
+			expect.arrayContaining([
+				expect.objectContaining({ code: 'ERR_UNSUPPORTED', path: directory.file('stream.json') }),
+				expect.objectContaining({
+					code: 'ERR_UNSUPPORTED',
+					path: directory.file('nested.json'),
+					jsonPath: '$.rows[0]',
+				}),
+			]),
+		);
+		await stream;
+		await nested;
+		expect(await directory.json('stream.json')).toEqual([1, 2]);
+		expect(await directory.json('nested.json')).toEqual({ rows: [3] });
+		await writer.close();
+	});
+
+	it('falls back to the value before one that fails, whose caller is told', async () => {
+		const writer = createWriter();
+		const good = writer.write(directory.file('a.json'), 'good');
+		const bad = writer.write(directory.file('a.json'), { n: 1n });
+		const told = expect(bad).rejects.toMatchObject({ code: 'ERR_NOT_SERIALIZABLE', jsonPath: '$.n' });
+		writer.flushSync();
+		await told;
+		expect(await directory.json('a.json')).toBe('good');
+		expect(await good).toMatchObject({ superseded: false });
+		await writer.close();
+	});
+
+	it.each([['open'], ['write'], ['sync'], ['rename']])(
+		'throws what the disk answers, keeps the old document, and the write is still to come (%s)',
+		async (call) => {
+			const clock = new ManualClock();
+			const disk = new SimulatedDisk({ clock });
+			disk.plantFile('/d/a.json', '"old"\n');
+			const writer = createWriter({ fileSystem: disk, clock });
+			const write = writer.write('/d/a.json', 'new');
+			disk.fail(call as 'open', { code: 'EIO' });
+			expect(() => writer.flushSync()).toThrow(
+				expect.objectContaining({ code: 'ERR_WRITE_FAILED', outcome: 'not_applied' }),
+			);
+			expect(disk.peekFile('/d/a.json')?.toString()).toBe('"old"\n');
+			await drive(
+				write.then(() => writer.close()),
+				{ disk, clock },
+			);
+			expect(disk.paths().filter((path) => path.endsWith('json'))).toEqual(['/d/a.json']);
+			expect(disk.peekFile('/d/a.json')?.toString()).toBe('"new"\n');
+		},
+	);
+
+	it('does nothing where nothing waits, and may be called after close', async () => {
+		const writer = createWriter();
+		writer.flushSync();
+		await writer.write(directory.file('a.json'), 1);
+		await writer.close();
+		writer.flushSync();
+		expect(writer.stats().commits).toBe(1);
+	});
+});
+
+function catchError(action: () => void): unknown {
+	try {
+		action();
+	} catch (error) {
+		return error;
+	}
+	return undefined;
+}
