@@ -167,7 +167,7 @@ export class PendingDocument {
 		// `ready` says 'complete': only a synced file may be called that.
 		if ((!this.#stands || movesAside) && this.#options.durability !== 'none') {
 			this.#markedReady = true;
-			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready')));
+			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready'), 0));
 			this.#phase = 'ready';
 		}
 		const from = this.#tempPath;
@@ -175,7 +175,7 @@ export class PendingDocument {
 			check();
 			const aside = pathOf('aside');
 			if (movesAside) this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside, check });
-			else await fileSystem.rename(from, to);
+			else await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0);
 		} catch (error) {
 			if (!(await this.#isAt(to))) throw await this.#fail('rename', error);
 		}

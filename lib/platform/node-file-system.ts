@@ -1,25 +1,18 @@
 /** The real disk: the only room that touches `node:fs`. */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import {
-	type FileHandle,
-	link,
-	lstat,
-	open,
-	readdir,
-	readFile,
-	readlink,
-	rename,
-	stat,
-	unlink,
-} from 'node:fs/promises';
+import { link, lstat, readdir, readFile, readlink, rename, stat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
-import type { FileStat, FileSystem, LockAttempt, OpenDirectory, OpenFile } from '../ports/file-system.ts';
+import type { FileSystem } from '../ports/file-system.ts';
 import { localScope } from '../shared-state.ts';
-import { tryLockDescriptor } from './native-lock.ts';
+import { NodeDirectory, NodeFile } from './node-file.ts';
 import { nodeSyncFileSystem } from './node-sync-file-system.ts';
-import { openFlags, SYNCHRONOUS_WRITES, toFileStat } from './translate.ts';
+import { inPlace, isQuick } from './quick-directories.ts';
+import { openFlags, toFileStat } from './translate.ts';
+
+const open = promisify(fs.open);
 
 /**
  * The native call is one trip to the thread pool; fs.promises.realpath is the same call, fs.realpath one lstat for each
@@ -27,21 +20,40 @@ import { openFlags, SYNCHRONOUS_WRITES, toFileStat } from './translate.ts';
  */
 const realpath = promisify(fs.realpath.native);
 
+const DIRECTORY_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0);
+
+/** Freeing the blocks of a larger file takes its time. */
+const QUICK_REPLACED_BYTES = 1024 * 1024;
+
 export const nodeFileSystem: FileSystem = {
 	scope: localScope,
 	semantics: process.platform === 'win32' ? 'win32' : 'posix',
 	sync: nodeSyncFileSystem,
 	uniqueId: () => randomBytes(8).toString('hex'),
 	async open(path, mode, permissions) {
-		return new NodeFile(await open(path, openFlags(mode), permissions), path);
+		const directory = dirname(path);
+		const flags = openFlags(mode);
+		// A name that exists is never opened in place: it may be that of a pipe, which waits for its other end.
+		const quick = mode === 'create-exclusive' && isQuick(directory);
+		const fd = quick
+			? inPlace(directory, () => fs.openSync(path, flags, permissions))
+			: await open(path, flags, permissions);
+		return new NodeFile(fd, path, directory);
 	},
 	async openDirectory(path) {
-		return new NodeDirectory(await open(path, fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0)));
+		const fd = isQuick(path)
+			? inPlace(path, () => fs.openSync(path, DIRECTORY_FLAGS))
+			: await open(path, DIRECTORY_FLAGS);
+		return new NodeDirectory(fd, path);
 	},
 	async stat(path) {
+		const directory = dirname(path);
+		if (isQuick(directory)) return toFileStat(inPlace(directory, () => fs.statSync(path, { bigint: true })));
 		return toFileStat(await stat(path, { bigint: true }));
 	},
 	async lstat(path) {
+		const directory = dirname(path);
+		if (isQuick(directory)) return inPlace(directory, () => nodeSyncFileSystem.lstat(path));
 		try {
 			return toFileStat(await lstat(path, { bigint: true }));
 		} catch (error) {
@@ -49,11 +61,18 @@ export const nodeFileSystem: FileSystem = {
 			throw error;
 		}
 	},
-	realpath: (path) => realpath(path),
+	async realpath(path) {
+		return isQuick(path) ? inPlace(path, () => nodeSyncFileSystem.realpath(path)) : realpath(path);
+	},
 	readlink: (path) => readlink(path),
 	readdir: (path) => readdir(path),
 	readFile: (path, options) => readFile(path, options),
-	rename,
+	async rename(from, to, replacedBytes = Number.POSITIVE_INFINITY) {
+		const directory = dirname(to);
+		const quick = replacedBytes <= QUICK_REPLACED_BYTES && isQuick(directory);
+		if (quick) inPlace(directory, () => fs.renameSync(from, to));
+		else await rename(from, to);
+	},
 	link,
 	unlink,
 	async ensureDirectory(path) {
@@ -67,96 +86,3 @@ export const nodeFileSystem: FileSystem = {
 		}
 	},
 };
-
-class NodeFile implements OpenFile {
-	readonly #handle: FileHandle;
-	readonly #path: string;
-
-	constructor(handle: FileHandle, path: string) {
-		this.#handle = handle;
-		this.#path = path;
-	}
-
-	async write(buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<number> {
-		return (await this.#handle.write(buffer, offset, length, position)).bytesWritten;
-	}
-
-	writeSync(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
-		return fs.writeSync(this.#handle.fd, buffer, offset, length, position);
-	}
-
-	async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-		return (await this.#handle.read(buffer, offset, length, position)).bytesRead;
-	}
-
-	sync(): Promise<void> {
-		return syncUnlessSynchronous(() => this.#handle.sync());
-	}
-
-	dataSync(): Promise<void> {
-		return syncUnlessSynchronous(() => this.#handle.datasync());
-	}
-
-	truncate(lengthBytes: number): Promise<void> {
-		return this.#handle.truncate(lengthBytes);
-	}
-
-	async stat(): Promise<FileStat> {
-		return toFileStat(await this.#handle.stat({ bigint: true }));
-	}
-
-	statSync(): FileStat {
-		return toFileStat(fs.fstatSync(this.#handle.fd, { bigint: true }));
-	}
-
-	async chmod(mode: number): Promise<void> {
-		try {
-			await this.#handle.chmod(mode);
-		} catch (error) {
-			// The permission model forbids fchmod and allows chmod.
-			if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
-			await fs.promises.chmod(this.#path, mode);
-		}
-	}
-
-	chown(uid: number, gid: number): Promise<void> {
-		return this.#handle.chown(uid, gid);
-	}
-
-	tryLock(): LockAttempt {
-		return tryLockDescriptor(this.#handle.fd);
-	}
-
-	close(): Promise<void> {
-		return this.#handle.close();
-	}
-}
-
-class NodeDirectory implements OpenDirectory {
-	readonly #handle: FileHandle;
-
-	constructor(handle: FileHandle) {
-		this.#handle = handle;
-	}
-
-	sync(): Promise<void> {
-		return this.#handle.sync();
-	}
-
-	statSync(): FileStat {
-		return toFileStat(fs.fstatSync(this.#handle.fd, { bigint: true }));
-	}
-
-	close(): Promise<void> {
-		return this.#handle.close();
-	}
-}
-
-/** fsync, for a file whose every write is synchronous anyway where the permission model refuses the call. */
-async function syncUnlessSynchronous(sync: () => Promise<void>): Promise<void> {
-	try {
-		await sync();
-	} catch (error) {
-		if (!SYNCHRONOUS_WRITES || codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
-	}
-}

@@ -123,8 +123,11 @@ export interface FileSystem {
 	/** The names in a directory, in no order. */
 	readdir(path: string): Promise<string[]>;
 	readFile(path: string, options?: { readonly signal?: AbortSignal }): Promise<Uint8Array>;
-	/** Replaces what stands at `to`, as one step. */
-	rename(from: string, to: string): Promise<void>;
+	/**
+	 * Replaces what stands at `to`, as one step.
+	 * @param replacedBytes the size of that, where it is known: a small one is quickly gone
+	 */
+	rename(from: string, to: string, replacedBytes?: number): Promise<void>;
 	link(existing: string, created: string): Promise<void>;
 	unlink(path: string): Promise<void>;
 	/** Makes one directory; its parent must exist. One that exists already is fine. */
