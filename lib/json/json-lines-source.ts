@@ -37,3 +37,5 @@ function rowsCursor(rows: unknown): () => AsyncCursor | SyncCursor {
 	}
 	throw new TypeError(`rows must be an iterable or async iterable, not ${rows === null ? 'null' : typeof rows}`);
 }
+
+Serializer.keep(createJsonLinesSource([[]]));

@@ -29,3 +29,11 @@ export function createJsonSource(value: unknown, options: JsonSourceOptions = {}
 	};
 	return new Serializer(traversal, begin, options.finalNewline ?? true);
 }
+
+const SAMPLE = {
+	list: [1, 'a', { flat: true, number: 0.5 }, [{ deep: [{}] }], new Date(0)],
+	empty: {},
+	text: 'a'.repeat(99),
+};
+Serializer.keep(createJsonSource(Array(20).fill(SAMPLE)));
+Serializer.keep(createJsonSource(SAMPLE, { replacer: (_key, value) => value, space: 2 }));
