@@ -69,17 +69,9 @@ export function writeFlat(
 
 /** True for what has a toJSON or children, and for text that may not fit the room that is kept free. */
 function needsFrame(value: unknown): boolean {
-	switch (typeof value) {
-		case 'string':
-			return value.length > SHORT_STRING_LENGTH;
-		case 'object':
-			return value !== null;
-		case 'function':
-		case 'bigint':
-			return true;
-		default:
-			return false;
-	}
+	if (typeof value === 'string') return value.length > SHORT_STRING_LENGTH;
+	if (typeof value === 'object') return value !== null;
+	return typeof value === 'function' || typeof value === 'bigint';
 }
 
 function openFrame(

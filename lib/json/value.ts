@@ -39,8 +39,7 @@ export function prepare(t: Traversal, holder: object, key: string | number, valu
 
 /** True for what may have a toJSON: objects, functions (which are objects) and BigInts. */
 export function needsPreparing(value: unknown): boolean {
-	const type = typeof value;
-	return type === 'object' ? value !== null : type === 'function' || type === 'bigint';
+	return typeof value === 'object' ? value !== null : typeof value === 'function' || typeof value === 'bigint';
 }
 
 /** A whole value: its key is the empty string, and its holder, which only a replacer sees, a fresh object. */
@@ -85,20 +84,16 @@ export function isAbsent(value: unknown): boolean {
  * are opened, not walked: see {@link Traversal.depth}.
  */
 export function writeValue(t: Traversal, at: number, value: unknown, entry: KeyEntry): number {
-	switch (typeof value) {
-		case 'string':
-			return writeString(t, at, value);
-		case 'number':
-			if (t.strict) checkNumber(value);
-			return writeNumber(t.buffer, t.view, at, value);
-		case 'boolean':
-			return writeBoolean(t.buffer, t.view, at, value);
-		case 'object':
-			return value === null ? writeNull(t.view, at) : writeObject(t, at, value, entry);
-		default:
-			// V8's words: JSON.stringify(1n).
-			throw new TypeError('Do not know how to serialize a BigInt');
+	// One comparison after the other: V8 compiles a switch on typeof to a call and comparisons of strings.
+	if (typeof value === 'string') return writeString(t, at, value);
+	if (typeof value === 'number') {
+		if (t.strict) checkNumber(value);
+		return writeNumber(t.buffer, t.view, at, value);
 	}
+	if (typeof value === 'boolean') return writeBoolean(t.buffer, t.view, at, value);
+	if (typeof value === 'object') return value === null ? writeNull(t.view, at) : writeObject(t, at, value, entry);
+	// V8's words: JSON.stringify(1n).
+	throw new TypeError('Do not know how to serialize a BigInt');
 }
 
 /** Step 4 (boxed primitives), then an array, an async iterable or an object. */
