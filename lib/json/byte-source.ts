@@ -8,10 +8,9 @@ export interface ByteSource {
 	/**
 	 * Writes the next bytes into `target`, from `offset` on, and returns the offset after the last one. It comes back
 	 * when the buffer is full (within a small remainder), when the source is {@link ByteSource.done}, when it must wait
-	 * ({@link ByteSource.waiting}), or when it has worked for as long as a buffer's worth may take (5 ms), even where that
-	 * gave few bytes: then let the event loop turn, and go on in the same buffer. The first call is patient (100 ms) until
-	 * it has written {@link READ_AT_ONCE_BYTES}, so that a value of fewer is read in one go on a busy machine too, unless
-	 * the caller's own code is slow.
+	 * ({@link ByteSource.waiting}), or when it has worked for 5 ms, even where that gave few bytes: then let the event loop
+	 * turn, and go on in the same buffer. The first call does not look at the time until it has written
+	 * {@link READ_AT_ONCE_BYTES}.
 	 * Throws what that code (toJSON, getter, replacer, iterable) threw, unwrapped.
 	 * `target` has at least {@link MIN_BUFFER_BYTES} bytes, all of which are scratch: bytes after the returned offset may
 	 * have been written to.
@@ -38,5 +37,10 @@ export interface ByteSource {
 /** The smallest buffer that {@link ByteSource.fill} can be given. */
 export const MIN_BUFFER_BYTES = 16_384;
 
-/** A value of fewer bytes of JSON is read in one {@link ByteSource.fill} that takes at most 100 ms. */
+/**
+ * What is shorter is read in the first {@link ByteSource.fill}, however long that takes (the caller's own code may be
+ * slow), so that what is written is a state that existed: provided that it gets a buffer with room for it, that no
+ * asynchronous part makes it wait, and that it has fewer than 125,000 properties and elements, absent ones included.
+ * Cold code may take some 15 ms for so many bytes, compiled code one or two.
+ */
 export const READ_AT_ONCE_BYTES = 250_000;

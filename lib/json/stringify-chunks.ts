@@ -25,8 +25,7 @@ const CHUNK_BYTES = 65_536;
  *
  * An object with `Symbol.asyncIterator` is written as an array of what it yields; leaving the loop early closes it.
  * A chunk is handed out early where such an iterable takes longer than a turn of the event loop. The value is read
- * between the chunks too: leave it unchanged until the loop ends. One whose text fits a chunk is read in one go, unless
- * the caller's own code takes long.
+ * between the chunks too: leave it unchanged until the loop ends. One whose text fits a chunk is read in one go.
  *
  * @throws What JSON.stringify would throw, unwrapped; what the caller's code threw; the signal's reason.
  */

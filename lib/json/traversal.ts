@@ -34,18 +34,12 @@ const SCANNED_DEPTH = 64;
 /** And up to this one a loop is quicker than Array.prototype.indexOf. */
 const LOOPED_DEPTH = 8;
 
-/** How long one fill may run. */
+/** How long a fill may run, but the first one. */
 const FILL_MS = 5;
-/**
- * The first one may take longer until it has written so many bytes, so that a value of fewer is read in one go on a busy
- * machine too, unless the caller's own code is slow; not so once it has taken more steps than as many bytes can hold.
- * Code that V8 has not compiled yet may take some 30 ms for them, compiled code one or two.
- */
-const FIRST_FILL_MS = 100;
+/** Fewer than one step takes in JSON: what counts where little or nothing is written. */
 const BYTES_PER_STEP = 2;
-/** The clock is looked at about this often; to a patient fill no look counts for more than the second: that was a pause. */
+/** The clock is looked at about this often. */
 const CLOCK_INTERVAL_MS = 0.25;
-const CLOCK_CLIP_MS = 4;
 /** Not more: code that V8 has just thrown away runs a hundred times slower until it is compiled again. */
 const MAX_STEPS = 256;
 
@@ -108,7 +102,6 @@ export class Traversal {
 	readonly #indents: Array<Run | undefined> = [];
 
 	#begunAt = 0;
-	#patienceMs = 0;
 	#steps = 0;
 	#first = true;
 	#startedAt = 0;
@@ -162,22 +155,20 @@ export class Traversal {
 	}
 
 	/**
-	 * Looks at the clock; true where this fill, which has come to `at`, has taken its time. Called when
-	 * {@link Traversal.countdown} has run out, which is set so that this happens about every quarter of a millisecond: the steps may be properties that give no
-	 * bytes, or getters that take long.
+	 * Looks at the clock; true where this fill, which has come to `at`, has taken its time: never in the first one before
+	 * {@link READ_AT_ONCE_BYTES}. Called when {@link Traversal.countdown} has run out, which is set so that this happens
+	 * about every quarter of a millisecond: the steps may be properties that give no bytes, or getters that take long.
 	 */
 	overtime(at: number): boolean {
 		const now = performance.now();
-		const elapsed = now - this.#checkedAt;
+		const ratio = Math.min(4, CLOCK_INTERVAL_MS / (now - this.#checkedAt));
 		this.#checkedAt = now;
-		const ratio = Math.min(4, CLOCK_INTERVAL_MS / elapsed);
+		this.#steps += this.#interval;
 		this.#interval = Math.max(1, Math.min(MAX_STEPS, Math.floor(this.#interval * ratio)));
 		this.countdown = this.#interval;
-		this.#steps += this.#interval;
+		if (now - this.#begunAt < FILL_MS) return false;
 		const given = Math.max(at - this.#startedAt, this.#steps * BYTES_PER_STEP);
-		const patient = this.#first && given < READ_AT_ONCE_BYTES;
-		this.#patienceMs += Math.min(elapsed, CLOCK_CLIP_MS);
-		if (patient ? this.#patienceMs < FIRST_FILL_MS : now - this.#begunAt < FILL_MS) return false;
+		if (this.#first && given < READ_AT_ONCE_BYTES) return false;
 		this.stop();
 		return true;
 	}
