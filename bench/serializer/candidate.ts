@@ -1,6 +1,6 @@
 /**
- * One measurement in a process of its own: builds a data set, writes it twice by one candidate, prints what it cost as
- * one line of JSON. Started by main.ts.
+ * One measurement in a process of its own: builds a data set, writes it several times by one candidate, prints what it
+ * cost as one line of JSON. Started by main.ts.
  */
 import fs from 'node:fs';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
@@ -21,7 +21,7 @@ export interface Measurement {
 	readonly bytes: number;
 	/** The first write of the process, when nothing is compiled yet. */
 	readonly cold: Times;
-	/** The second one. */
+	/** The median of those that follow, each after a garbage collection. */
 	readonly warm: Times;
 	/** Peak resident memory in bytes over what the process had with the value built, in the first write. */
 	readonly extraRss: number;
@@ -44,6 +44,8 @@ type Interval = readonly [start: number, end: number];
 type Write = (file: string, work: Workload) => Promise<unknown>;
 
 const SHORTEST_HOLD_MS = 0.5;
+/** V8 throws code away and compiles it again between them; some effects show only after several. */
+const WARM_WRITES = 5;
 
 /** Loaded before the clock starts, and only the one that is measured. */
 const candidates: Record<string, () => Promise<Write>> = {
@@ -152,10 +154,20 @@ async function measure(name: string, work: Workload, file: string, watched: bool
 	const rss = process.memoryUsage.rss();
 	const cold = await time(() => write(file, work));
 	const extraRss = peakRss() - rss;
+	const warm: Times[] = [];
+	for (let count = 0; count < WARM_WRITES; count++) {
+		// A collection in between, as there is in a service; while holds are watched V8 chooses the time.
+		if (!watched) globalThis.gc?.();
+		warm.push(await time(() => write(file, work)));
+	}
 	const holds = await watch?.stop();
-	globalThis.gc?.();
-	const warm = watched ? cold : await time(() => write(file, work));
-	return { bytes: fs.statSync(file).size, cold, warm, extraRss, ...(holds && { holds }) };
+	return { bytes: fs.statSync(file).size, cold, warm: median(warm), extraRss, ...(holds && { holds }) };
+}
+
+function median(times: readonly Times[]): Times {
+	const middle = (pick: (one: Times) => number) =>
+		times.map(pick).sort((a, b) => a - b)[times.length >> 1] ?? Number.NaN;
+	return { wallMs: middle(({ wallMs }) => wallMs), cpuMs: middle(({ cpuMs }) => cpuMs) };
 }
 
 async function time(work: () => Promise<unknown>): Promise<Times> {

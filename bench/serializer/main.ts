@@ -4,9 +4,9 @@
  *
  *     node bench/start.js serializer [--quick] [--data NAME]... [--node PATH] [--runs 2] [--scale 1] [--json FILE]
  *
- * Each run is a process of its own that writes twice: cold, when nothing of it is compiled yet, and warm. The candidates
- * take turns; medians. Holds of the event loop are watched in cold runs of their own, of which the worst counts. `--quick` takes smaller data and one run. `--node` is another Node binary to
- * measure with.
+ * Each run is a process of its own that writes six times: cold, when nothing of it is compiled yet, and five times warm.
+ * The candidates take turns; medians. Holds of the event loop are watched in runs of their own, over all six writes; of two
+ * such runs the worse counts. `--quick` takes smaller data and one run. `--node` is another Node binary to measure with.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -41,7 +41,7 @@ interface Summary {
 	readonly data: string;
 	readonly candidate: string;
 	readonly bytes: number;
-	/** Medians of the first write of a process and of the second. */
+	/** Medians of the first write of a process and of those that follow. */
 	readonly cold: Times;
 	readonly warm: Times;
 	/** Throughput in native's; by the clock, and by the processor time of all threads. */

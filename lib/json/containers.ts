@@ -23,12 +23,12 @@ const { isRawJSON } = JSON as { isRawJSON?: (value: unknown) => boolean };
 
 type TypedArray = Exclude<NodeJS.ArrayBufferView, DataView>;
 
-function checkNotOpen(t: Traversal, value: object): void {
-	if (t.isOpen(value)) throw circularError(t.frames, t.depth, value);
+function checkNotOpen(t: Traversal, value: object, isArray: boolean): void {
+	if (t.isOpen(value, isArray)) throw circularError(t.frames, t.depth, value);
 }
 
 export function openArray(t: Traversal, at: number, value: readonly unknown[], entry: KeyEntry): number {
-	checkNotOpen(t, value);
+	checkNotOpen(t, value, true);
 	const length = toLength(value.length);
 	if (length === 0) return t.writeWord(at, EMPTY_ARRAY, 2);
 	t.push(ARRAY, value, length, entry);
@@ -36,7 +36,7 @@ export function openArray(t: Traversal, at: number, value: readonly unknown[], e
 }
 
 export function openAsyncIterable(t: Traversal, at: number, value: object, method: unknown, entry: KeyEntry): number {
-	checkNotOpen(t, value);
+	checkNotOpen(t, value, false);
 	const cursor = new AsyncCursor(value, method);
 	t.push(ASYNC_ARRAY, value, 0, entry).cursor = cursor;
 	return at;
@@ -45,7 +45,7 @@ export function openAsyncIterable(t: Traversal, at: number, value: object, metho
 export function openObject(t: Traversal, at: number, value: object, entry: KeyEntry): number {
 	if (t.names !== undefined && isRawJSON?.(value)) return writeRaw(t, at, value);
 	if (t.strict) checkObject(t, value);
-	checkNotOpen(t, value);
+	checkNotOpen(t, value, false);
 	if (t.names === undefined && hasOnlyIndices(value)) {
 		t.push(INDICES, value, value.length, entry);
 		return at;

@@ -10,7 +10,7 @@
 import type { ReplacerFunction } from '../types.ts';
 import { READ_AT_ONCE_BYTES } from './byte-source.ts';
 import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
-import { ASYNC_ARRAY, Frame, type FrameKind } from './frame.ts';
+import { ARRAY, ASYNC_ARRAY, Frame, type FrameKind } from './frame.ts';
 import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
 import { MAX_NUMBER_BYTES } from './numbers.ts';
 import type { NormalizedReplacer } from './options.ts';
@@ -73,8 +73,9 @@ export class Traversal {
 
 	/** Open containers, innermost at {@link Traversal.depth}; -1 where none is open. */
 	readonly frames: Frame[] = [];
-	/** The containers themselves, as far as they are scanned for circles. */
-	readonly #holders: object[] = [];
+	/** The containers themselves, as far as they are scanned for circles: an array can only be one of the arrays. */
+	readonly #arrays: object[] = [];
+	readonly #objects: object[] = [];
 	depth = -1;
 	/** Containers being walked by recursion. */
 	recursion = 0;
@@ -188,8 +189,10 @@ export class Traversal {
 		frame.empty = true;
 		frame.entry = entry;
 		if (this.indented) frame.indent = this.indent(depth + 1);
-		if (depth < SCANNED_DEPTH) this.#holders.push(holder);
-		else {
+		if (depth < SCANNED_DEPTH) {
+			const holders = kind === ARRAY ? this.#arrays : this.#objects;
+			holders[holders.length] = holder;
+		} else {
 			this.#deepHolders ??= new Set();
 			this.#deepHolders.add(holder);
 		}
@@ -201,7 +204,7 @@ export class Traversal {
 	pop(): void {
 		const depth = this.depth--;
 		const frame = this.frames[depth] as Frame;
-		if (depth < SCANNED_DEPTH) this.#holders.pop();
+		if (depth < SCANNED_DEPTH) (frame.kind === ARRAY ? this.#arrays : this.#objects).pop();
 		else this.#deepHolders?.delete(frame.holder);
 		if (frame.kind >= ASYNC_ARRAY) this.#openIterables--;
 		frame.clear();
@@ -209,14 +212,12 @@ export class Traversal {
 	}
 
 	/** True where `value` is an open container, so that writing it would never end. */
-	isOpen(value: object): boolean {
-		const holders = this.#holders;
-		const { depth } = this;
-		if (depth < LOOPED_DEPTH) {
-			for (let index = depth; index >= 0; index--) if (holders[index] === value) return true;
-			return false;
-		}
-		return holders.indexOf(value) >= 0 || (depth >= SCANNED_DEPTH && this.#deepHolders?.has(value) === true);
+	isOpen(value: object, isArray: boolean): boolean {
+		const holders = isArray ? this.#arrays : this.#objects;
+		if (this.depth >= SCANNED_DEPTH && this.#deepHolders?.has(value) === true) return true;
+		if (holders.length > LOOPED_DEPTH) return holders.indexOf(value) >= 0;
+		for (let index = holders.length - 1; index >= 0; index--) if (holders[index] === value) return true;
+		return false;
 	}
 
 	/** Counts what the innermost iterable has handed out, if it is the outermost one. */
