@@ -9,8 +9,8 @@ export interface ByteSource {
 	 * Writes the next bytes into `target`, from `offset` on, and returns the offset after the last one. It comes back
 	 * when the buffer is full (within a small remainder), when the source is {@link ByteSource.done}, when it must wait
 	 * ({@link ByteSource.waiting}), or when it has worked for 5 ms, even where that gave few bytes: then let the event loop
-	 * turn, and go on in the same buffer. The first call does not look at the time until it has written
-	 * {@link READ_AT_ONCE_BYTES}.
+	 * turn, and go on in the same buffer. The first call does not look at the time while what it reads may turn out to be
+	 * shorter than {@link READ_AT_ONCE_BYTES}.
 	 * Throws what that code (toJSON, getter, replacer, iterable) threw, unwrapped.
 	 * `target` has at least {@link MIN_BUFFER_BYTES} bytes, all of which are scratch: bytes after the returned offset may
 	 * have been written to.

@@ -7,6 +7,15 @@ import { type Frame, INDICES, OBJECT } from './frame.ts';
 
 const LEADING_HOPS = 2;
 
+/** Thrown where `value` is met inside itself; the serializer makes the error of it once every open container has a frame. */
+export class Circle {
+	readonly value: object;
+
+	constructor(value: object) {
+		this.value = value;
+	}
+}
+
 /** `value` is one of the open containers in `frames[0..depth]`; the innermost frame's current child holds it again. */
 export function circularError(frames: readonly Frame[], depth: number, value: object): TypeError {
 	let start = depth;

@@ -2,9 +2,8 @@
  * Opens arrays, objects and async iterables: what ECMA-262 §25.5.2.4 and §25.5.2.5 do before the first child.
  */
 import { isDeepStrictEqual, types } from 'node:util';
-import { circularError } from './circular.ts';
+import { Circle } from './circular.ts';
 import { AsyncCursor } from './cursor.ts';
-import { writeFlat } from './flat-objects.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, INDICES, OBJECT } from './frame.ts';
 import { CACHED_KEYS_PER_OBJECT, type KeyEntry } from './key-cache.ts';
 import { toLength } from './options.ts';
@@ -12,7 +11,7 @@ import { checkObject } from './strict.ts';
 import type { Traversal } from './traversal.ts';
 
 /** The two brackets as little-endian words. */
-const EMPTY_ARRAY = 0x5d5b;
+export const EMPTY_ARRAY = 0x5d5b;
 const EMPTY_OBJECT = 0x7d7b;
 
 /** Typed arrays from this length on are worth the check that lets their indices be counted instead of listed. */
@@ -23,16 +22,23 @@ const { isRawJSON } = JSON as { isRawJSON?: (value: unknown) => boolean };
 
 type TypedArray = Exclude<NodeJS.ArrayBufferView, DataView>;
 
-function checkNotOpen(t: Traversal, value: object, isArray: boolean): void {
-	if (t.isOpen(value, isArray)) throw circularError(t.frames, t.depth, value);
+/** Throws a {@link Circle} where `value` holds itself. */
+export function checkNotOpen(t: Traversal, value: object, isArray: boolean): void {
+	if (t.isOpen(value, isArray)) throw new Circle(value);
 }
 
 export function openArray(t: Traversal, at: number, value: readonly unknown[], entry: KeyEntry): number {
 	checkNotOpen(t, value, true);
-	const length = toLength(value.length);
+	const length = lengthOf(value);
 	if (length === 0) return t.writeWord(at, EMPTY_ARRAY, 2);
 	t.push(ARRAY, value, length, entry);
 	return at;
+}
+
+/** What a proxy says about its length can be anything. */
+export function lengthOf(value: readonly unknown[]): number {
+	const { length } = value;
+	return length >>> 0 === length ? length : toLength(length);
 }
 
 export function openAsyncIterable(t: Traversal, at: number, value: object, method: unknown, entry: KeyEntry): number {
@@ -50,17 +56,23 @@ export function openObject(t: Traversal, at: number, value: object, entry: KeyEn
 		t.push(INDICES, value, value.length, entry);
 		return at;
 	}
-	const keys = t.names ?? Object.keys(value);
+	return openKeys(t, at, value, t.names ?? Object.keys(value), entry);
+}
+
+/** Opens an object of which `keys` are to be written. */
+export function openKeys(t: Traversal, at: number, value: object, keys: readonly string[], entry: KeyEntry): number {
 	const { length } = keys;
 	if (length === 0) return t.writeWord(at, EMPTY_OBJECT, 2);
-	if (length === 1 && keys[0] === 'rawJSON' && isRawJSON?.(value)) return writeRaw(t, at, value);
-	const before = entry.under(t.indented ? t.depth + 2 : 0);
-	if (t.plain && length <= CACHED_KEYS_PER_OBJECT)
-		return writeFlat(t, at, value as Record<string, unknown>, keys, before);
-	const frame = t.push(OBJECT, value, length, before);
+	if (mayBeRaw(keys) && isRawJSON?.(value)) return writeRaw(t, at, value);
+	const frame = t.push(OBJECT, value, length, entry.under(t.indented ? t.depth + 2 : 0));
 	frame.keys = keys;
 	frame.dictionary = length > CACHED_KEYS_PER_OBJECT;
 	return at;
+}
+
+/** Are these the keys of what JSON.rawJSON makes? */
+export function mayBeRaw(keys: readonly string[]): boolean {
+	return keys.length === 1 && keys[0] === 'rawJSON';
 }
 
 function writeRaw(t: Traversal, at: number, value: object): number {
@@ -72,7 +84,7 @@ function writeRaw(t: Traversal, at: number, value: object): number {
  * string for each; a comparison with a fresh view of the same memory tells without. What it cannot tell (a subclass, a
  * view with properties of its own) takes the ordinary way.
  */
-function hasOnlyIndices(value: object): value is TypedArray {
+export function hasOnlyIndices(value: object): value is TypedArray {
 	if (!ArrayBuffer.isView(value) || !types.isTypedArray(value) || value.length < COUNTED_INDICES) return false;
 	const twin = viewAgain(value);
 	return twin !== undefined && isDeepStrictEqual(value, twin);

@@ -3,22 +3,25 @@
  */
 import { writeRun } from './bytes.ts';
 import type { Frame } from './frame.ts';
+import type { KeyEntry } from './key-cache.ts';
 import { writeSeparator } from './keys.ts';
 import type { Traversal } from './traversal.ts';
-import { writeValue } from './value.ts';
 
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const CLOSE_OBJECT = 0x7d;
 
+/** Writes a value that is prepared and not absent. */
+export type Write = (t: Traversal, at: number, value: unknown, entry: KeyEntry) => number;
+
 /** Writes the bracket or a comma, the new line where the output is indented, and a value that is not absent. */
-export function writeElement(t: Traversal, frame: Frame, at: number, value: unknown): number {
+export function writeElement(t: Traversal, frame: Frame, at: number, value: unknown, write: Write): number {
 	if (t.indented && frame.indent === undefined) {
 		t.suspend(t.lineStart(frame.empty ? '[' : ',', t.depth + 1), '', '', value);
 		frame.empty = false;
 		return at;
 	}
-	return writeValue(t, writeSeparator(t, frame, at, OPEN), value, frame.entry);
+	return write(t, writeSeparator(t, frame, at, OPEN), value, frame.entry);
 }
 
 /** Closes the innermost container, which is an array. */

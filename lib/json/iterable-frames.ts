@@ -6,11 +6,11 @@
  */
 
 import type { Cursor, Step } from './cursor.ts';
-import { closeArray, writeElement } from './elements.ts';
+import { closeArray, type Write, writeElement } from './elements.ts';
 import type { Frame } from './frame.ts';
 import { rejectAbsent } from './strict.ts';
 import type { Traversal } from './traversal.ts';
-import { isAbsent, needsPreparing, prepare, prepareRoot, writeValue } from './value.ts';
+import { isAbsent, needsPreparing, prepare, prepareRoot } from './value.ts';
 
 const NEWLINE = 0x0a;
 
@@ -32,7 +32,7 @@ function takeStep(t: Traversal, frame: Frame): Step | undefined {
 }
 
 /** Goes on with an async iterable; its elements are treated as those of an array. */
-export function runAsyncArray(t: Traversal, frame: Frame, from: number): number {
+export function runAsyncArray(t: Traversal, frame: Frame, from: number, write: Write): number {
 	const { depth } = t;
 	let at = from;
 	while (at <= t.limit) {
@@ -46,14 +46,14 @@ export function runAsyncArray(t: Traversal, frame: Frame, from: number): number 
 			if (t.strict) rejectAbsent(value, false);
 			value = null;
 		}
-		at = writeElement(t, frame, at, value);
+		at = writeElement(t, frame, at, value, write);
 		if (t.depth !== depth) return at;
 	}
 	return at;
 }
 
 /** Goes on with rows: each is a JSON text of its own, as `JSON.stringify(row, replacer)` gives it. */
-export function runLines(t: Traversal, frame: Frame, from: number): number {
+export function runLines(t: Traversal, frame: Frame, from: number, write: Write): number {
 	let at = from;
 	while (at <= t.limit) {
 		if (--t.countdown < 0 && t.overtime(at)) return at;
@@ -71,7 +71,7 @@ export function runLines(t: Traversal, frame: Frame, from: number): number {
 			if (t.strict) rejectAbsent(value, false);
 			throw new TypeError(`Row ${index} has no JSON text: it serialises to undefined`);
 		}
-		at = writeValue(t, at, value, frame.entry);
+		at = write(t, at, value, frame.entry);
 		if (t.depth !== 0) return at;
 	}
 	return at;

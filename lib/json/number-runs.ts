@@ -7,7 +7,8 @@ import { readElement } from './read-element.ts';
 import type { Traversal } from './traversal.ts';
 
 const MAX_RUN = 64;
-const MIN_RUN = 4;
+/** Shorter ones are not worth it. */
+export const MIN_RUN = 4;
 
 const stringify = JSON.stringify;
 

@@ -8,6 +8,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { type ByteSource, MIN_BUFFER_BYTES } from './byte-source.ts';
+import { Circle, circularError } from './circular.ts';
 import { formatPath } from './json-path.ts';
 import { meetShapes } from './read-element.ts';
 import { NOTHING, type Traversal } from './traversal.ts';
@@ -73,7 +74,7 @@ export class Serializer implements ByteSource {
 			return end;
 		} catch (error) {
 			this.#phase = 'failed';
-			throw error;
+			throw error instanceof Circle ? circularError(t.frames, t.depth, error.value) : error;
 		}
 	}
 

@@ -10,7 +10,7 @@
 import type { ReplacerFunction } from '../types.ts';
 import { READ_AT_ONCE_BYTES } from './byte-source.ts';
 import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
-import { ARRAY, ASYNC_ARRAY, Frame, type FrameKind } from './frame.ts';
+import { ARRAY, ASYNC_ARRAY, BYTES, Frame, type FrameKind, INDICES } from './frame.ts';
 import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
 import { MAX_NUMBER_BYTES } from './numbers.ts';
 import type { NormalizedReplacer } from './options.ts';
@@ -36,7 +36,7 @@ const LOOPED_DEPTH = 8;
 
 /** How long a fill may run, but the first one. */
 const FILL_MS = 5;
-/** Fewer than one step takes in JSON: what counts where little or nothing is written. */
+/** The least that an element takes, `0,`; each step counts for so much even where it gives less. */
 const BYTES_PER_STEP = 2;
 /** The clock is looked at about this often. */
 const CLOCK_INTERVAL_MS = 0.25;
@@ -44,6 +44,11 @@ const CLOCK_INTERVAL_MS = 0.25;
 const MAX_STEPS = 256;
 
 const stringify = JSON.stringify;
+
+/** True for containers each of whose elements is written, whatever it is. */
+function isCounted(kind: FrameKind): boolean {
+	return kind === ARRAY || kind === INDICES || kind === BYTES;
+}
 
 /** See the head of this file. */
 export class Traversal {
@@ -104,6 +109,8 @@ export class Traversal {
 
 	#begunAt = 0;
 	#steps = 0;
+	/** What the open arrays come to at least. */
+	#leastBytes = 0;
 	#first = true;
 	#startedAt = 0;
 	#checkedAt = 0;
@@ -156,8 +163,8 @@ export class Traversal {
 	}
 
 	/**
-	 * Looks at the clock; true where this fill, which has come to `at`, has taken its time: never in the first one before
-	 * {@link READ_AT_ONCE_BYTES}. Called when {@link Traversal.countdown} has run out, which is set so that this happens
+	 * Looks at the clock; true where this fill, which has come to `at`, has taken its time: never in the first one while
+	 * the value may turn out to be shorter than {@link READ_AT_ONCE_BYTES}. Called when {@link Traversal.countdown} has run out, which is set so that this happens
 	 * about every quarter of a millisecond: the steps may be properties that give no bytes, or getters that take long.
 	 */
 	overtime(at: number): boolean {
@@ -168,27 +175,35 @@ export class Traversal {
 		this.#interval = Math.max(1, Math.min(MAX_STEPS, Math.floor(this.#interval * ratio)));
 		this.countdown = this.#interval;
 		if (now - this.#begunAt < FILL_MS) return false;
-		const given = Math.max(at - this.#startedAt, this.#steps * BYTES_PER_STEP);
-		if (this.#first && given < READ_AT_ONCE_BYTES) return false;
+		const bytes = Math.max(at - this.#startedAt, this.#steps * BYTES_PER_STEP, this.#leastBytes);
+		if (this.#first && bytes < READ_AT_ONCE_BYTES) return false;
 		this.stop();
 		return true;
 	}
 
-	/** Opens a container under the current one. */
+	/** Opens a container under the current one, and gives it a frame to be walked by. */
 	push(kind: FrameKind, holder: object, length: number, entry: KeyEntry): Frame {
+		this.enter(kind, holder, length);
+		const frame = this.frameAt(this.depth, kind, holder, length, entry);
+		if (this.indented) frame.indent = this.indent(this.depth + 1);
+		if (kind >= ASYNC_ARRAY) this.#openIterables++;
+		return frame;
+	}
+
+	/** Closes the innermost container, which has a frame. */
+	pop(): void {
+		const frame = this.frames[this.depth] as Frame;
+		const { kind, holder, length } = frame;
+		if (kind >= ASYNC_ARRAY) this.#openIterables--;
+		frame.clear();
+		this.leave(kind, holder, length);
+	}
+
+	/** Opens a container whose state is kept elsewhere: {@link Traversal.frameAt} for when it must be left unfinished. */
+	enter(kind: FrameKind, holder: object, length: number): void {
 		const depth = ++this.depth;
-		let frame = this.frames[depth];
-		if (frame === undefined) {
-			frame = new Frame();
-			this.frames[depth] = frame;
-		}
-		frame.kind = kind;
-		frame.holder = holder;
-		frame.length = length;
-		frame.index = 0;
-		frame.empty = true;
-		frame.entry = entry;
-		if (this.indented) frame.indent = this.indent(depth + 1);
+		if (isCounted(kind)) this.#leastBytes += length * BYTES_PER_STEP;
+		if (depth >= this.frames.length) this.frames.push(new Frame());
 		if (depth < SCANNED_DEPTH) {
 			const holders = kind === ARRAY ? this.#arrays : this.#objects;
 			holders[holders.length] = holder;
@@ -196,19 +211,28 @@ export class Traversal {
 			this.#deepHolders ??= new Set();
 			this.#deepHolders.add(holder);
 		}
-		if (kind >= ASYNC_ARRAY) this.#openIterables++;
-		return frame;
 	}
 
-	/** Closes the innermost container. */
-	pop(): void {
+	/** Closes what {@link Traversal.enter} has opened. */
+	leave(kind: FrameKind, holder: object, length: number): void {
 		const depth = this.depth--;
-		const frame = this.frames[depth] as Frame;
-		if (depth < SCANNED_DEPTH) (frame.kind === ARRAY ? this.#arrays : this.#objects).pop();
-		else this.#deepHolders?.delete(frame.holder);
-		if (frame.kind >= ASYNC_ARRAY) this.#openIterables--;
-		frame.clear();
+		if (isCounted(kind)) this.#leastBytes -= length * BYTES_PER_STEP;
+		if (depth < SCANNED_DEPTH) (kind === ARRAY ? this.#arrays : this.#objects).pop();
+		else this.#deepHolders?.delete(holder);
 		if (depth >= POOLED_DEPTH) this.frames.length = depth;
+	}
+
+	/** The frame of an open container, set to its beginning. */
+	frameAt(depth: number, kind: FrameKind, holder: object, length: number, entry: KeyEntry): Frame {
+		const frame = this.frames[depth] as Frame;
+		frame.kind = kind;
+		frame.holder = holder;
+		frame.length = length;
+		frame.index = 0;
+		frame.empty = true;
+		frame.dictionary = false;
+		frame.entry = entry;
+		return frame;
 	}
 
 	/** True where `value` is an open container, so that writing it would never end. */

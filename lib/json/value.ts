@@ -118,7 +118,7 @@ function unbox(value: object): unknown {
 }
 
 /** True for a proxy and for what inherits from one: its traps would see what JSON.stringify does not ask for. */
-function isProxied(value: object): boolean {
+export function isProxied(value: object): boolean {
 	let link = value;
 	while (!types.isProxy(link)) {
 		const prototype = Object.getPrototypeOf(link) as object | null;
@@ -134,4 +134,17 @@ export function writeString(t: Traversal, at: number, text: string): number {
 	if (text.length <= SLICE_LENGTH) return t.writeText(at, stringify(text));
 	t.suspend('"', text, '"');
 	return at;
+}
+
+/**
+ * Writes a primitive that fits the room that is kept free, `null` for one that has no text. Returns -1 where it wrote
+ * nothing of use: a BigInt, a function, which may have a toJSON, or a long string.
+ */
+export function writeShort(t: Traversal, at: number, value: unknown): number {
+	if (typeof value === 'string') {
+		return value.length > SHORT_STRING_LENGTH ? -1 : writeShortString(t.buffer, at, value);
+	}
+	if (typeof value === 'number') return writeNumber(t.buffer, t.view, at, value);
+	if (typeof value === 'boolean') return writeBoolean(t.buffer, t.view, at, value);
+	return typeof value === 'bigint' || typeof value === 'function' ? -1 : writeNull(t.view, at);
 }

@@ -6,9 +6,11 @@
  * bound; beyond it the walk comes back too, and the driver goes on with the innermost frame.
  */
 import { runBytes, runIndices } from './binary-frames.ts';
+import { writeDirectly } from './direct.ts';
 import { closeArray, closeObject, writeElement } from './elements.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES, OBJECT } from './frame.ts';
 import { runAsyncArray, runLines } from './iterable-frames.ts';
+import type { KeyEntry } from './key-cache.ts';
 import { suspendKey, writeKey } from './keys.ts';
 import { writeNumberRun } from './number-runs.ts';
 import { NEEDS_DIGITS, writeShortNumber } from './numbers.ts';
@@ -36,9 +38,9 @@ export function walk(t: Traversal, at: number): number {
 		case BYTES:
 			return runBytes(t, frame, at);
 		case ASYNC_ARRAY:
-			return runAsyncArray(t, frame, at);
+			return runAsyncArray(t, frame, at, writeAny);
 		case LINES:
-			return runLines(t, frame, at);
+			return runLines(t, frame, at, writeAny);
 	}
 }
 
@@ -87,13 +89,20 @@ function writeProperty(t: Traversal, frame: Frame, from: number, key: string, fo
 		return from;
 	}
 	if (typeof value === 'string') return writeString(t, at, value);
-	if (typeof value === 'object' && value !== null) return writeChild(t, at, value, frame);
-	return writeValue(t, at, value, frame.entry);
+	return writeAny(t, at, value, frame.entry);
 }
 
-function writeChild(t: Traversal, at: number, value: object, frame: Frame): number {
+/** Writes a value that is prepared and not absent, with all that is in it unless the walk must come back. */
+function writeAny(t: Traversal, at: number, value: unknown, entry: KeyEntry): number {
+	return typeof value === 'object' && value !== null
+		? writeChild(t, at, value, entry)
+		: writeValue(t, at, value, entry);
+}
+
+function writeChild(t: Traversal, at: number, value: object, entry: KeyEntry): number {
 	const { depth } = t;
-	const next = writeObject(t, at, value, frame.entry);
+	const direct = t.plain && t.recursion < MAX_RECURSION && value !== t.known;
+	const next = direct ? writeDirectly(t, at, value, entry, writeAny) : writeObject(t, at, value, entry);
 	return t.depth === depth ? next : descend(t, next);
 }
 
@@ -140,9 +149,9 @@ function writeAnyElement(t: Traversal, frame: Frame, from: number, found: unknow
 	if (!t.indented && typeof value === 'object' && value !== null) {
 		t.buffer[from] = frame.empty ? OPEN_ARRAY : COMMA;
 		frame.empty = false;
-		return writeChild(t, from + 1, value, frame);
+		return writeChild(t, from + 1, value, frame.entry);
 	}
 	const { depth } = t;
-	const at = writeElement(t, frame, from, value);
+	const at = writeElement(t, frame, from, value, writeAny);
 	return t.depth === depth ? at : descend(t, at);
 }

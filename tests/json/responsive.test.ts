@@ -64,6 +64,11 @@ describe('consistency', () => {
 		expect(fills(value)).toHaveLength(1);
 	});
 
+	it('what an array is too long for is not waited for', () => {
+		const value = { rows: [...Array(50).fill(slow(1, 1)), ...Array(READ_AT_ONCE_BYTES / 2).fill(0)] };
+		expect(fills(value).length).toBeGreaterThan(5);
+	});
+
 	it('beyond that even the first fill comes back when its time is up', () => {
 		const value = Array(100).fill(slow(2575, 0.5));
 		expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(buffer.length - 2048);
