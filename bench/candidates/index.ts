@@ -1,0 +1,8 @@
+/** All candidates, in the order of the tables. */
+import type { Candidate } from './candidate.ts';
+import { databases } from './databases.ts';
+import { durableJson } from './durable-json.ts';
+import { files, streams } from './files.ts';
+import { yardsticks } from './yardsticks.ts';
+
+export const candidates: readonly Candidate[] = [...durableJson, ...files, ...streams, ...databases, ...yardsticks];

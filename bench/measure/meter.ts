@@ -1,0 +1,85 @@
+/** What a piece of work costs this process: time, processor, memory, syncs, bytes, and turns of the event loop. */
+import fs from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Store } from '../candidates/candidate.ts';
+import type { Figures } from '../harness/result.ts';
+import { systemCalls } from './system-calls.ts';
+
+/** The histogram holds the time between two of its own timers, so its resolution is part of each value. */
+const RESOLUTION_MS = 1;
+
+setFlagsFromString('--expose-gc');
+export const collectGarbage: () => void = runInNewContext('gc');
+
+/** Measures from its creation to {@link Meter.stop}. */
+export class Meter {
+	readonly #store: Store;
+	readonly #commits: number | undefined;
+	readonly #baseBytes: number;
+	readonly #calls = systemCalls();
+	readonly #diskBytes = diskBytes();
+	readonly #loopDelay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+	readonly #cpu: NodeJS.CpuUsage;
+	readonly #startMs: number;
+
+	constructor(store: Store) {
+		this.#store = store;
+		this.#commits = store.commits?.();
+		collectGarbage();
+		resetPeak();
+		this.#baseBytes = process.memoryUsage.rss();
+		this.#loopDelay.enable();
+		this.#cpu = process.cpuUsage();
+		this.#startMs = performance.now();
+	}
+
+	stop(): Figures {
+		const wallMs = performance.now() - this.#startMs;
+		const { user, system } = process.cpuUsage(this.#cpu);
+		this.#loopDelay.disable();
+		const figures: Figures = {
+			wallMs,
+			cpuSeconds: (user + system) / 1e6,
+			peakMemoryBytes: peakBytes() - this.#baseBytes,
+			loopDelayP99Ms: Math.max(0, this.#loopDelay.percentile(99) / 1e6 - RESOLUTION_MS),
+			loopDelayMaxMs: Math.max(0, this.#loopDelay.max / 1e6 - RESOLUTION_MS),
+		};
+		const written = diskBytes();
+		if (written !== undefined && this.#diskBytes !== undefined) figures.diskBytes = written - this.#diskBytes;
+		this.#count(figures);
+		if (figures.commits !== undefined) figures.commitsPerSecond = figures.commits / (wallMs / 1000);
+		return figures;
+	}
+
+	#count(figures: Figures): void {
+		const calls = systemCalls();
+		if (calls !== undefined && this.#calls !== undefined) {
+			figures.directorySyncs = calls.directorySyncs - this.#calls.directorySyncs;
+			figures.syncs = calls.fileSyncs - this.#calls.fileSyncs + figures.directorySyncs;
+			const renames = calls.renames - this.#calls.renames;
+			if (renames > 0) figures.commits = renames;
+		}
+		const commits = this.#store.commits?.();
+		if (commits !== undefined && this.#commits !== undefined) figures.commits = commits - this.#commits;
+	}
+}
+
+/** Bytes that the process made the kernel write, less those of pages that were dropped before they went out. */
+function diskBytes(): number | undefined {
+	if (process.platform !== 'linux') return undefined;
+	const io = fs.readFileSync('/proc/self/io', 'utf8');
+	const field = (name: string): number => Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(io)?.[1]);
+	return field('write_bytes') - field('cancelled_write_bytes');
+}
+
+function resetPeak(): void {
+	if (process.platform === 'linux') fs.writeFileSync('/proc/self/clear_refs', '5');
+}
+
+/** The peak of resident memory since {@link resetPeak}, where Linux tells it; else what there is now. */
+function peakBytes(): number {
+	if (process.platform !== 'linux') return process.memoryUsage.rss();
+	return Number(/VmHWM:\s+(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+}

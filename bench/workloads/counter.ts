@@ -1,0 +1,45 @@
+/** Read, change, write: tasks that count in one document, none of whose updates may be lost. */
+import type { Counter } from '../candidates/candidate.ts';
+import { Meter } from '../measure/meter.ts';
+import { percentile } from '../measure/statistics.ts';
+import { holds, type Workload } from './workload.ts';
+
+const TASKS = 50;
+
+export const counter: Workload = {
+	id: 'counter',
+	title: 'Read, change, write by 50 tasks',
+	about:
+		`${TASKS} tasks, each of which adds one to a counter in one document 100 times (20 in a quick run). Plain writers do it ` +
+		'behind a chain of promises, one task at a time: without it they lose most updates.',
+	headline: 'callsPerSecond',
+	rounds: 3,
+	quickRounds: 1,
+	async run(bench) {
+		const { update } = bench.store;
+		if (update === undefined) throw new Error('has no updates');
+		const each = bench.quick ? 20 : 100;
+		const add = (value: Counter): void => {
+			value.tick++;
+		};
+		for (const name of ['warm-up.json', 'counter.json']) await bench.store.save(name, { tick: 0 });
+		for (let warm = 0; warm < 50; warm++) await update('warm-up.json', add);
+		const meter = new Meter(bench.store);
+		const taken: number[] = [];
+		const task = async (): Promise<void> => {
+			for (let time = 0; time < each; time++) {
+				const startMs = performance.now();
+				await update('counter.json', add);
+				taken.push(performance.now() - startMs);
+			}
+		};
+		await Promise.all(Array.from({ length: TASKS }, task));
+		const figures = meter.stop();
+		const calls = TASKS * each;
+		figures.callsPerSecond = calls / ((figures.wallMs ?? 0) / 1000);
+		figures.latencyP50Ms = percentile(taken, 50);
+		figures.latencyP99Ms = percentile(taken, 99);
+		figures.latencyMaxMs = percentile(taken, 100);
+		return { figures: { ...figures, calls }, verified: await holds(bench, 'counter.json', calls) };
+	},
+};
