@@ -14,10 +14,15 @@ async function run(workloadId: string, candidateId: string, at: number, quick: b
 		const store = await open(directory);
 		return await workload.run({ store, directory, quick, queues, at });
 	} catch (error) {
-		if (error instanceof NotAvailable) return { figures: {}, notAvailable: error.message };
+		if (error instanceof NotAvailable || isNotInstalled(error)) return { figures: {}, notAvailable: error.message };
 		const { name, message } = error instanceof Error ? error : new Error(String(error));
 		return { figures: {}, error: `${name}: ${message}` };
 	}
+}
+
+/** Native packages are optional: where they cannot be built the rest is measured. */
+function isNotInstalled(error: unknown): error is Error {
+	return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
 }
 
 const [workload = '', candidate = '', at = '', quick = ''] = process.argv.slice(2);

@@ -63,7 +63,7 @@ function probeSyncs(directory: string): Pick<Environment, 'fileSyncMs' | 'direct
 function peerVersions(): Record<string, string> {
 	const root = path.join(import.meta.dirname, '../..');
 	const require = createRequire(path.join(root, 'package.json'));
-	const { dependencies } = require('./package.json') as { dependencies: Record<string, string> };
+	const { dependencies, optionalDependencies } = require('./package.json') as Record<string, Record<string, string>>;
 	const own = require('../package.json') as { version: string };
-	return { ...dependencies, 'durable-json': own.version };
+	return { ...dependencies, ...optionalDependencies, 'durable-json': own.version };
 }

@@ -23,7 +23,7 @@ export interface PlanOptions {
 export type Job = Pick<Run, 'workload' | 'at' | 'slowSyncMs' | 'candidate' | 'round'>;
 
 /** What is run a second time with slower syncs. */
-const SLOWED: readonly string[] = ['burst', 'awaited', 'files'];
+const SLOWED: readonly string[] = ['awaited', 'files'];
 
 /**
  * Rounds outside, candidates inside, each round in an order of its own: what changes on the machine meanwhile meets all

@@ -1,6 +1,7 @@
 /** What a piece of work costs this process: time, processor, memory, syncs, bytes, and turns of the event loop. */
 import fs from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Store } from '../candidates/candidate.ts';
@@ -35,21 +36,23 @@ export class Meter {
 		this.#startMs = performance.now();
 	}
 
-	stop(): Figures {
+	/** The loop gets a turn after the clock has stopped: what held it to the end is counted too. */
+	async stop(): Promise<Figures> {
 		const wallMs = performance.now() - this.#startMs;
 		const { user, system } = process.cpuUsage(this.#cpu);
-		this.#loopDelay.disable();
 		const figures: Figures = {
 			wallMs,
 			cpuSeconds: (user + system) / 1e6,
 			peakMemoryBytes: peakBytes() - this.#baseBytes,
-			loopDelayP99Ms: Math.max(0, this.#loopDelay.percentile(99) / 1e6 - RESOLUTION_MS),
-			loopDelayMaxMs: Math.max(0, this.#loopDelay.max / 1e6 - RESOLUTION_MS),
 		};
 		const written = diskBytes();
 		if (written !== undefined && this.#diskBytes !== undefined) figures.diskBytes = written - this.#diskBytes;
 		this.#count(figures);
 		if (figures.commits !== undefined) figures.commitsPerSecond = figures.commits / (wallMs / 1000);
+		await sleep(5 * RESOLUTION_MS);
+		this.#loopDelay.disable();
+		figures.loopDelayP99Ms = Math.max(0, this.#loopDelay.percentile(99) / 1e6 - RESOLUTION_MS);
+		figures.loopDelayMaxMs = Math.max(0, this.#loopDelay.max / 1e6 - RESOLUTION_MS);
 		return figures;
 	}
 

@@ -22,8 +22,23 @@ export function formatBytes(value: number): string {
 	return `${formatNumber(value)} B`;
 }
 
+/** 10, 1k, 100k */
+export function formatCount(value: number): string {
+	return value >= 1000 ? `${formatNumber(value / 1000)}k` : formatNumber(value);
+}
+
+/** On an axis, where there is little room. */
+export function formatTick(name: FigureName, value: number): string {
+	if (name === 'bytesPerSecond') return FIGURES[name].format(value);
+	if (name.endsWith('Ms') && value >= 1000) return `${formatCount(value / 1000)} s`;
+	return /(Ms|Bytes|Seconds)$/.test(name) ? FIGURES[name].format(value) : formatCount(value);
+}
+
 interface FigureText {
+	/** Above a column, beside others of its kind. */
 	readonly title: string;
+	/** By itself, where the title is not enough. */
+	readonly name?: string;
 	/** Is more better? Undefined: neither. */
 	readonly more?: boolean;
 	readonly format: (value: number) => string;
@@ -41,10 +56,10 @@ export const FIGURES: Record<FigureName, FigureText> = {
 	documentBytes: { title: 'document', format: formatBytes },
 	bytesPerSecond: { title: 'MB/s', more: true, format: (value) => formatNumber(value / 1e6) },
 	latencyP50Ms: { title: 'latency p50', more: false, format: formatMs },
-	latencyP99Ms: { title: 'p99', more: false, format: formatMs },
+	latencyP99Ms: { name: 'latency p99', title: 'p99', more: false, format: formatMs },
 	latencyMaxMs: { title: 'max', more: false, format: formatMs },
 	stalenessP50Ms: { title: 'staleness p50', more: false, format: formatMs },
-	stalenessP99Ms: { title: 'p99', more: false, format: formatMs },
+	stalenessP99Ms: { name: 'staleness p99', title: 'p99', more: false, format: formatMs },
 	stalenessMaxMs: { title: 'max', more: false, format: formatMs },
 	loopDelayP99Ms: { title: 'loop delay p99', more: false, format: formatMs },
 	loopDelayMaxMs: { title: 'max', more: false, format: formatMs },
@@ -52,7 +67,7 @@ export const FIGURES: Record<FigureName, FigureText> = {
 	issueMs: { title: 'to issue', more: false, format: formatMs },
 	drainMs: { title: 'to drain', more: false, format: formatMs },
 	unsettled: { title: 'never done', more: false, format: formatNumber },
-	cpuSeconds: { title: 'CPU', more: false, format: (value) => `${formatNumber(value)} s` },
+	cpuSeconds: { name: 'processor time', title: 'CPU', more: false, format: (value) => `${formatNumber(value)} s` },
 	peakMemoryBytes: { title: 'peak memory', more: false, format: formatBytes },
 	settledMemoryBytes: { title: 'memory after', more: false, format: formatBytes },
 	openHandles: { title: 'open files after', more: false, format: formatNumber },

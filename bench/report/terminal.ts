@@ -10,7 +10,7 @@ export function printTables(results: Results): void {
 	for (const workload of workloads) {
 		const own = entries.filter((entry) => entry.workload === workload.id);
 		for (const variant of new Set(own.map(variantOf))) {
-			console.log(`\n${workload.title}${variant}: ${FIGURES[workload.headline].title}`);
+			console.log(`\n${workload.title}${variant}: ${workload.unit ?? FIGURES[workload.headline].title}`);
 			for (const entry of own.filter((entry) => variantOf(entry) === variant)) {
 				const value = figure(entry, workload.headline);
 				const { format } = FIGURES[workload.headline];

@@ -1,4 +1,33 @@
+/** Writes the report: a page, and charts for the README. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { writeFile } from 'durable-json';
 import type { Results } from '../harness/result.ts';
-export async function writeReport(_r: Results, _d: string): Promise<string> {
-	return '';
+import { drawCharts } from './charts.ts';
+import { renderPage } from './page.ts';
+import { summarise } from './summary.ts';
+import { standalone } from './svg.ts';
+
+/** Those that the README may show. */
+const FOR_README = [
+	'burst-saves-per-second',
+	'awaited-saves-per-second',
+	'awaited-saves-per-second-slow',
+	'files-saves-per-second',
+	'hot-20k-staleness-p99',
+	'rows-rows-per-second',
+	'scale-size-time-for-a-save',
+	'scale-size-peak-memory',
+];
+const WIDTH = 640;
+
+/** @returns the page's path */
+export async function writeReport(results: Results, folder: string): Promise<string> {
+	mkdirSync(folder, { recursive: true });
+	for (const { id, title, svg } of drawCharts(summarise(results), results.slowSyncMs, WIDTH)) {
+		if (FOR_README.includes(id)) await writeFile(path.join(folder, `${id}.svg`), standalone(svg, title));
+	}
+	const page = path.join(folder, 'report.html');
+	await writeFile(page, renderPage(results));
+	return page;
 }

@@ -13,6 +13,7 @@ export const counter: Workload = {
 		`${TASKS} tasks, each of which adds one to a counter in one document 100 times (20 in a quick run). Plain writers do it ` +
 		'behind a chain of promises, one task at a time: without it they lose most updates.',
 	headline: 'callsPerSecond',
+	unit: 'updates/s',
 	rounds: 3,
 	quickRounds: 1,
 	async run(bench) {
@@ -34,7 +35,7 @@ export const counter: Workload = {
 			}
 		};
 		await Promise.all(Array.from({ length: TASKS }, task));
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		const calls = TASKS * each;
 		figures.callsPerSecond = calls / ((figures.wallMs ?? 0) / 1000);
 		figures.latencyP50Ms = percentile(taken, 50);

@@ -24,7 +24,7 @@ async function drive(bench: Bench, { bytes, ...load }: Load): Promise<{ figures:
 	for (let tick = 0; tick < 100; tick++) await save(tick);
 	const meter = new Meter(bench.store);
 	const result = await openLoop({ ...load, save });
-	const figures = { ...meter.stop(), ...figuresOf(result) };
+	const figures = { ...(await meter.stop()), ...figuresOf(result) };
 	return { figures, last: result.arrivals.length - 1 };
 }
 
@@ -78,7 +78,7 @@ export const scaleRate: Workload = {
 	points: [10, 100, 1000, 10_000, 100_000],
 	quickPoints: 4,
 	async run(bench) {
-		const load = { bytes: 2000, intervalMs: 1000 / bench.at, durationMs: bench.quick ? 1000 : 3000, drainLimitMs: 0 };
+		const load = { bytes: 2000, intervalMs: 1000 / bench.at, durationMs: bench.quick ? 500 : 3000, drainLimitMs: 0 };
 		const { figures } = await drive(bench, load);
 		return { figures };
 	},

@@ -27,6 +27,7 @@ export const rows: Workload = {
 		'A million rows of 200 bytes (100,000 in a quick run) from an async generator, saved as one array. Packages that ' +
 		'take no such source collect the rows first.',
 	headline: 'callsPerSecond',
+	unit: 'rows/s',
 	rounds: 3,
 	quickRounds: 1,
 	async run(bench) {
@@ -51,7 +52,7 @@ async function saveLarge(
 ): Promise<{ figures: Figures; verified: boolean }> {
 	const meter = new Meter(bench.store);
 	await save();
-	const figures = meter.stop();
+	const figures = await meter.stop();
 	const file = path.join(bench.directory, 'dump.json');
 	figures.documentBytes = fs.statSync(file).size;
 	figures.bytesPerSecond = figures.documentBytes / ((figures.wallMs ?? 0) / 1000);
@@ -83,7 +84,7 @@ export const scaleSize: Workload = {
 			await bench.store.save('dump.json', records);
 			taken.push(performance.now() - startMs);
 		}
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		const file = path.join(bench.directory, 'dump.json');
 		const costMs = percentile(taken, 50);
 		return {

@@ -30,7 +30,7 @@ export const manyPaths: Workload = {
 			while (next < count) await bench.store.save(name(next++), state);
 		};
 		await Promise.all(Array.from({ length: TASKS }, task));
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		const after = await settled();
 		figures.callsPerSecond = count / ((figures.wallMs ?? 0) / 1000);
 		figures.settledMemoryBytes = after.memoryBytes - before.memoryBytes;
@@ -71,7 +71,7 @@ export const scalePaths: Workload = {
 			state.tick = round;
 			await Promise.all(names.map((name) => bench.store.save(name, state)));
 		}
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		figures.costMs = (figures.wallMs ?? 0) / (rounds * bench.at);
 		return { figures, verified: await holds(bench, names.at(-1) ?? '', rounds) };
 	},

@@ -20,7 +20,7 @@ export const burst: Workload = {
 		'that write each save in turn do 1,000 in a quick run.',
 	headline: 'callsPerSecond',
 	rounds: 3,
-	quickRounds: 2,
+	quickRounds: 1,
 	async run(bench) {
 		const calls = bench.quick && bench.queues ? 1000 : 10_000;
 		const state = stateOf(2000);
@@ -39,7 +39,7 @@ export const burst: Workload = {
 		const issueMs = performance.now() - startMs;
 		await Promise.all(saves);
 		const callsPerSecond = calls / ((performance.now() - startMs) / 1000);
-		const figures = { ...meter.stop(), calls, callsPerSecond, issueMs };
+		const figures = { ...(await meter.stop()), calls, callsPerSecond, issueMs };
 		return { figures, verified: await holds(bench, 'state.json', calls) };
 	},
 };
@@ -50,11 +50,11 @@ export const awaited: Workload = {
 	about: 'Saves of one path, 2 KB each; the next starts when the one before is through.',
 	headline: 'callsPerSecond',
 	rounds: 5,
-	quickRounds: 3,
+	quickRounds: 2,
 	async run(bench) {
 		const calls = bench.quick ? 300 : 1000;
 		const state = stateOf(2000);
-		await warmUp(bench, state, 100);
+		await warmUp(bench, state, bench.quick ? 100 : 300);
 		const meter = new Meter(bench.store);
 		const taken: number[] = [];
 		for (let tick = 1; tick <= calls; tick++) {
@@ -63,7 +63,7 @@ export const awaited: Workload = {
 			await bench.store.save('warm-up.json', state);
 			taken.push(performance.now() - startMs);
 		}
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		figures.callsPerSecond = calls / ((figures.wallMs ?? 0) / 1000);
 		return {
 			figures: { ...figures, calls, ...latencyFigures(taken) },
@@ -89,7 +89,7 @@ export const saturated: Workload = {
 			state.tick++;
 			return bench.store.save('state.json', state);
 		});
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		figures.callsPerSecond = taken.length / ((figures.wallMs ?? 0) / 1000);
 		return {
 			figures: { ...figures, calls: taken.length, ...latencyFigures(taken) },
@@ -120,7 +120,7 @@ export const files: Workload = {
 		await round(0);
 		const meter = new Meter(bench.store);
 		for (let tick = 1; tick <= ROUNDS; tick++) await round(tick);
-		const figures = meter.stop();
+		const figures = await meter.stop();
 		const calls = FILES * ROUNDS;
 		figures.callsPerSecond = calls / ((figures.wallMs ?? 0) / 1000);
 		return { figures: { ...figures, calls }, verified: await holds(bench, `state-${FILES - 1}.json`, ROUNDS) };

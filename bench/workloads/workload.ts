@@ -29,6 +29,8 @@ export interface Workload {
 	readonly about: string;
 	/** The figure that candidates are compared by. */
 	readonly headline: FigureName;
+	/** What the headline counts, where it is not saves a second. */
+	readonly unit?: string;
 	readonly rounds: number;
 	readonly quickRounds: number;
 	/** The points of a scaling workload, and how many of them a quick run takes. */
