@@ -42,6 +42,11 @@ th small { display: block; color: var(--soft); font-size: .72rem; font-weight: 4
 .better { background: color-mix(in srgb, var(--ours) 16%, transparent); }
 .worse { background: color-mix(in srgb, var(--peer) 20%, transparent); }
 summary { cursor: pointer; color: var(--soft); margin: 10px 0; }
+@media (min-width: 1000px) {
+	section.workload { display: grid; grid-template-columns: 270px 1fr; column-gap: 36px; margin-top: 44px; }
+	section.workload h2 { margin-top: 0; } section.workload details { grid-column: 1 / -1; }
+	section.workload > * { min-width: 0; }
+}
 @media (max-width: 600px) {
 	main { padding: 12px 12px 48px; }
 	.comparison tbody th { min-width: 128px; }

@@ -112,7 +112,7 @@ function section(workload: Workload, entries: readonly Entry[], charts: readonly
 	const figures = charts
 		.filter((chart) => chart.workload === workload.id)
 		.map(({ title, svg }) => `<figure><figcaption>${escapeText(captionOf(title))}</figcaption>${svg}</figure>`);
-	return `<section><h2>${escapeText(workload.title)}</h2><p>${escapeText(workload.about)}</p>
+	return `<section class="workload"><div><h2>${escapeText(workload.title)}</h2><p>${escapeText(workload.about)}</p></div>
 <div class="charts">${figures.join('\n')}</div>
 ${detailsOf(own)}</section>`;
 }

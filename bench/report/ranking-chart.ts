@@ -8,7 +8,7 @@ import { type Entry, figure } from './summary.ts';
 import { draw } from './svg.ts';
 
 const ROW_PX = 21;
-const LABELS_PX = 172;
+const LABELS_PX = 178;
 const VALUES_PX = 64;
 const INSET_PX = 9;
 
@@ -124,7 +124,7 @@ function dotsOf(dots: readonly Measured[], x: (row: Measured) => number): Plot.M
 				r: 5,
 				stroke: ({ label }: Measured) => colourOf(label),
 				strokeWidth: 2,
-				fill: ({ label }: Measured) => (label.kind === 'yardstick' ? 'none' : colourOf(label)),
+				fill: ({ label }: Measured) => (label.kind === 'yardstick' ? 'var(--card)' : colourOf(label)),
 			},
 		),
 	);
