@@ -54,7 +54,7 @@ export interface FileOptions {
 	readonly durability?: Durability | undefined;
 	/** Permission bits for a document that does not exist yet; an existing one keeps its own. Default: 0o666 less the umask. */
 	readonly mode?: number | undefined;
-	/** Called after each chunk of some 256 KiB that went to the file, the last one included; after a snapshot once. An exception from it cancels the write and is what it rejects with. */
+	/** Called after each chunk of up to 128 KiB that went to the file, the last one included; after a snapshot once. An exception from it cancels the write and is what it rejects with. */
 	readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 

@@ -88,7 +88,8 @@ export interface JsonWriter {
 	 * Writes a value as JSON. `value` is anything that JSON.stringify takes, with async iterables at any depth written as
 	 * arrays; a function is called for the value when the commit starts. While a commit of this path is under way only the
 	 * newest value is kept; the promise resolves when this value or a newer one is durable. The value is read when its
-	 * commit starts, not at the call. Leave it unchanged from then on until the promise settles: one whose JSON is less than 250,000 bytes is read in one synchronous pass, a larger one over many turns.
+	 * commit starts, not at the call. Leave it unchanged from then on until the promise settles: one whose JSON is less than
+	 * 64 KiB is read in one synchronous pass, a larger one over many turns.
 	 * A value whose iterables wait for another write of the same path waits for ever.
 	 *
 	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
