@@ -120,7 +120,10 @@ export class Transfer {
 				if (!mayWait) return false;
 				await this.#untilSettledOrFailed(waiting);
 			} else if (this.#filled >= BUFFER_BYTES / 2 || (this.#filled === before && before > 0)) {
+				const opens = this.#document === undefined;
 				await this.#flush(disk);
+				// It may have been opened in place, so that the event loop had no turn yet.
+				if (opens) await new Promise(setImmediate);
 			} else {
 				// Much work and few bytes: give the event loop its turn.
 				await new Promise(setImmediate);

@@ -6,7 +6,8 @@ import { MAX_NUMBER_BYTES, writeNumber } from './numbers.ts';
 import { readElement } from './read-element.ts';
 import type { Traversal } from './traversal.ts';
 
-const MAX_RUN = 64;
+/** Longer ones gain nothing. */
+const MAX_RUN = 128;
 /** Shorter ones are not worth it. */
 export const MIN_RUN = 4;
 
@@ -22,18 +23,21 @@ export function writeNumberRun(t: Traversal, frame: Frame, at: number, first: nu
 	const most = Math.min(MAX_RUN, frame.length - frame.index + 1, Math.floor((buffer.length - at) / MAX_NUMBER_BYTES));
 	// A toJSON on arrays would be asked about the run.
 	if (most < MIN_RUN || at === 0 || 'toJSON' in Array.prototype) return writeNumber(buffer, t.view, at, first);
-	const { holder } = frame;
-	const run = [first];
-	while (run.length < most) {
-		const value = readElement(holder, frame.index++);
+	// Written in place: an array that grows for each run costs a tenth more.
+	const { numberRun: run } = t;
+	run[0] = first;
+	let length = 1;
+	// A getter may be slow: the walk looks at the clock when the countdown has run out.
+	while (length < most && --t.countdown >= 0) {
+		const value = readElement(frame.holder, frame.index++);
 		if (typeof value !== 'number') {
 			t.ahead = value;
 			break;
 		}
-		run.push(value);
+		run[length++] = value;
 	}
 	// The brackets fall on the byte before, which is put back, and behind the end.
-	const text = stringify(run);
+	const text = stringify(length === run.length ? run : run.slice(0, length));
 	const before = buffer[at - 1] as number;
 	buffer.write(text, at - 1, 'latin1');
 	buffer[at - 1] = before;

@@ -20,8 +20,6 @@ const [LOCK_OFFSET, LOCK_LENGTH] = process.platform === 'darwin' ? [0, 0] : [2 *
 /** What a file system without locks answers: NFS without a lock daemon, some FUSE and network mounts. */
 const UNSUPPORTED = new Set(['ENOLCK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL']);
 
-let native: NativeLocks | 'missing' | undefined;
-
 function load(): NativeLocks | 'missing' {
 	try {
 		return createRequire(import.meta.url)('fs-native-extensions') as NativeLocks;
@@ -32,9 +30,11 @@ function load(): NativeLocks | 'missing' {
 	}
 }
 
+// At the start, where time is expected to pass: it takes some 10 ms, in which the event loop would be held at the first write.
+const native: NativeLocks | 'missing' = load();
+
 /** Tries to take the exclusive lock of an open, writable file without waiting. */
 export function tryLockDescriptor(fd: number): LockAttempt {
-	native ??= load();
 	if (native === 'missing') return 'unsupported';
 	try {
 		return native.tryLock(fd, LOCK_OFFSET, LOCK_LENGTH) ? 'locked' : 'busy';
