@@ -5,7 +5,6 @@
  *
  * A step that fails before the rename discards the temporary file and leaves the document as it was.
  */
-import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { FileStat } from '../ports/file-system.ts';
@@ -90,7 +89,7 @@ export class PendingDocument {
 		// umask means setting it, for every thread of the process.
 		const inherits = target.existing === undefined && options.mode === undefined;
 		const permissions = inherits ? DEFAULT_MODE : PRIVATE_MODE;
-		const temp = await openTempFile(ports, target, { ...options, permissions });
+		const temp = await openTempFile(ports, target, options, permissions);
 		return new PendingDocument(ports, target, options, temp);
 	}
 
@@ -127,7 +126,7 @@ export class PendingDocument {
 	/** Looks at the target again: a document may have come or changed since the target was resolved. */
 	async refresh(): Promise<void> {
 		await this.#attempt('resolve', async () => {
-			const existing = await this.#ports.fileSystem.lstat(this.#targetPath);
+			const existing = await this.#ports.fileSystem.lstat(this.target.key);
 			if (existing !== undefined && existing.kind !== 'file') {
 				throw new Error(`a ${existing.kind} has taken the document's place`);
 			}
@@ -159,7 +158,7 @@ export class PendingDocument {
 	async publish(check: () => void): Promise<void> {
 		const { fileSystem, clock } = this.#ports;
 		const { pathOf } = this.#temp;
-		const to = this.#targetPath;
+		const to = this.target.key;
 		await this.#attempt('check', async () => check());
 		// A directory that cannot even be opened is better known before the rename than after it.
 		await this.#attempt('sync-directory', async () => this.#directory?.opened());
@@ -227,10 +226,6 @@ export class PendingDocument {
 		if (!this.#approaching) return;
 		this.#approaching = false;
 		this.#directory?.renamed();
-	}
-
-	get #targetPath(): string {
-		return path.join(this.target.directory, this.target.name);
 	}
 
 	get #tempPath(): string {

@@ -1,11 +1,10 @@
 /** The temporary file of a commit: opened exclusively beside the document, locked as a sign of life. */
-import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Step } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileStat, FileSystem, OpenFile, SyncFileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { createDirectory } from './parent-directories.ts';
-import type { Target } from './target.ts';
+import { inDirectory, type Target } from './target.ts';
 import { formatOrder, formatTempName, type Life, type TempState } from './temp-name.ts';
 
 /** The ports that a commit works on. */
@@ -35,17 +34,19 @@ const MAX_REMEMBERED = 1024;
 export interface TempFileOptions {
 	/** The write's place in the order. */
 	readonly sequence: number;
-	/** What the file is created with; the umask applies. */
-	readonly permissions: number;
 	/** Told where the file will be, before it is opened. */
 	readonly onNamed?: (pathOf: TempFile['pathOf']) => void;
 }
 
-/** Opens a temporary file for the target, making missing parents. */
+/**
+ * Opens a temporary file for the target, making missing parents.
+ * @param permissions what the file is created with; the umask applies
+ */
 export async function openTempFile(
 	ports: CommitPorts,
 	target: Target,
-	{ sequence, permissions, onNamed }: TempFileOptions,
+	{ sequence, onNamed }: TempFileOptions,
+	permissions: number,
 ): Promise<TempFile> {
 	const { fileSystem, clock } = ports;
 	let step: Step = 'open';
@@ -54,7 +55,7 @@ export async function openTempFile(
 			const life: Life = lockless(fileSystem).has(target.directory) ? 'age' : 'lock';
 			const identity = { life, order: formatOrder(clock.epochMs(), sequence), random: fileSystem.uniqueId() };
 			const pathOf = (state: TempState): string =>
-				path.join(target.directory, formatTempName(target.name, identity, state));
+				inDirectory(target.directory, formatTempName(target.name, identity, state));
 			onNamed?.(pathOf);
 			try {
 				step = 'open';

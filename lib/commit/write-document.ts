@@ -71,7 +71,7 @@ class Commit {
 	/** @returns false where the source had to wait, so that the rest is to be done outside the slot. */
 	async start(job: DocumentJob): Promise<boolean> {
 		const { clock } = this.#ports;
-		const { active, onProgress, signal, source, mayBeEmpty } = job;
+		const { active, onProgress, signal, source, mayBeEmpty, durability, mode, sequence } = job;
 		const onNamed = (pathOf: ActiveCommit['pathOf']): void => {
 			active.pathOf = pathOf;
 		};
@@ -80,7 +80,10 @@ class Commit {
 		this.#transfer = new Transfer({
 			path: this.#target.path,
 			source,
-			open: () => PendingDocument.open(this.#ports, this.#target, { ...job, brief: source.done, onNamed }),
+			open: () => {
+				const options = { durability, mode, sequence, brief: source.done, onNamed };
+				return PendingDocument.open(this.#ports, this.#target, options);
+			},
 			signal,
 			active,
 			onProgress:

@@ -23,7 +23,7 @@ export function createJsonLinesSource(rows: JsonLinesRows, options: JsonLinesSou
 	const traversal = new Traversal(normalizeReplacer(options.replacer), undefined, options.strict ?? false);
 	const open = rowsCursor(rows);
 	const begin = (t: Traversal): void => {
-		t.push(LINES, t, 0, t.rootEntry).cursor = open();
+		t.push(LINES, t, 0, t.keyCache.root).cursor = open();
 	};
 	return new Serializer(traversal, begin, options.finalNewline ?? true);
 }

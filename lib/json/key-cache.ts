@@ -49,10 +49,23 @@ export class KeyEntry {
 	}
 }
 
-/** The names seen by one source; at most 2,000. */
+/** The names seen, at most 2,000. */
 export class KeyCache {
+	/** For documents on one line: their names mostly come again, in the next state of the same document. */
+	static readonly shared: KeyCache = new KeyCache();
 	readonly #levels: Array<Map<string, KeyEntry> | undefined> = [];
 	#size = 0;
+	/** Stands before the first name of a root object. */
+	readonly root: KeyEntry = new KeyEntry(undefined, 0, '');
+
+	/** Forgets all when it is full, so that other names have their turn. */
+	trim(): void {
+		if (this.#size < MAX_ENTRIES) return;
+		this.#levels.length = 0;
+		this.#size = 0;
+		this.root.next = this.root;
+		this.root.child = undefined;
+	}
 
 	/** The entry for `key`, which is then expected to follow `previous` next time; `before` and `after` stand around it. */
 	follow(previous: KeyEntry, key: string, before: string, after: string): KeyEntry {

@@ -75,6 +75,8 @@ export class Serializer implements ByteSource {
 		} catch (error) {
 			this.#phase = 'failed';
 			throw error instanceof Circle ? circularError(t.frames, t.depth, error.value) : error;
+		} finally {
+			if (this.#phase !== 'open') t.keyCache.trim();
 		}
 	}
 
@@ -87,7 +89,7 @@ export class Serializer implements ByteSource {
 			if (t.deferred !== NOTHING) {
 				const value = t.deferred;
 				t.deferred = NOTHING;
-				at = writeValue(t, at, value, t.frames[t.depth]?.entry ?? t.rootEntry);
+				at = writeValue(t, at, value, t.frames[t.depth]?.entry ?? t.keyCache.root);
 			} else if (t.depth >= 0) {
 				at = walk(t, at);
 			} else {

@@ -11,7 +11,7 @@ import type { ReplacerFunction } from '../types.ts';
 import { READ_AT_ONCE_BYTES } from './byte-source.ts';
 import { MAX_RUN_BYTES, type Run, toRun } from './bytes.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, Frame, type FrameKind, INDICES } from './frame.ts';
-import { CACHED_KEY_LENGTH, KeyCache, KeyEntry } from './key-cache.ts';
+import { CACHED_KEY_LENGTH, KeyCache, type KeyEntry } from './key-cache.ts';
 import { MAX_NUMBER_BYTES } from './numbers.ts';
 import type { NormalizedReplacer } from './options.ts';
 import { MAX_UNIT_BYTES, SHORT_STRING_BYTES, sliceEnd } from './strings.ts';
@@ -62,8 +62,7 @@ export class Traversal {
 	readonly plain: boolean;
 	/** What stands between a key and its value. */
 	readonly colon: string;
-	readonly keyCache: KeyCache = new KeyCache();
-	readonly rootEntry: KeyEntry = new KeyEntry(undefined, 0, '');
+	readonly keyCache: KeyCache;
 
 	buffer: Buffer = Buffer.alloc(0);
 	view: DataView = new DataView(new ArrayBuffer(0));
@@ -121,6 +120,7 @@ export class Traversal {
 	constructor(replacer: NormalizedReplacer, gap: string | undefined, strict: boolean) {
 		this.replacer = replacer.call;
 		this.names = replacer.names;
+		this.keyCache = gap === undefined ? KeyCache.shared : new KeyCache();
 		this.indented = gap !== undefined;
 		this.gap = gap ?? '';
 		this.strict = strict;

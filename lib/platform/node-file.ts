@@ -72,18 +72,25 @@ export class NodeFile implements OpenFile {
 	readonly #descriptor: Descriptor;
 	readonly #path: string;
 	readonly #directory: string;
+	/** What closing may have to free. */
+	#sizeBytes: number;
 
-	/** @param directory that of the path */
-	constructor(fd: number, path: string, directory: string) {
+	/**
+	 * @param directory that of the path
+	 * @param sizeBytes how large the file may be
+	 */
+	constructor(fd: number, path: string, directory: string, sizeBytes: number) {
 		this.#descriptor = new Descriptor(fd);
 		this.#path = path;
 		this.#directory = directory;
+		this.#sizeBytes = sizeBytes;
 	}
 
 	async write(buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<number> {
 		if (length <= QUICK_WRITE_BYTES && isQuick(this.#directory)) {
 			return inPlace(this.#directory, () => this.writeSync(buffer, offset, length, position));
 		}
+		this.#sizeBytes += length;
 		return this.#descriptor.use(
 			(fd) =>
 				new Promise((resolve, reject) => {
@@ -95,6 +102,7 @@ export class NodeFile implements OpenFile {
 	}
 
 	writeSync(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
+		this.#sizeBytes += length;
 		return fs.writeSync(this.#descriptor.fd, buffer, offset, length, position);
 	}
 
@@ -146,9 +154,10 @@ export class NodeFile implements OpenFile {
 		return tryLockDescriptor(this.#descriptor.fd);
 	}
 
-	/** In the pool: the last close of a large file without a name frees its blocks. */
+	/** In the pool, but for a small file: the last close of a large one without a name frees its blocks. */
 	close(): Promise<void> {
-		return this.#descriptor.close(call.close);
+		const quick = this.#sizeBytes <= QUICK_WRITE_BYTES && isQuick(this.#directory);
+		return this.#descriptor.close(quick ? fs.closeSync : call.close);
 	}
 }
 

@@ -32,7 +32,7 @@ export class Batch {
 	#newest: Submission | undefined;
 	#before: Submission | undefined;
 	#durability: Durability = 'none';
-	/** Set while the newest is being written. */
+	/** Set while the newest is being written, where its caller can abort it. */
 	#inFlight: AbortController | undefined;
 	/** True once no newer call may join. */
 	#closed = false;
@@ -96,9 +96,8 @@ export class Batch {
 		this.#closed = true;
 		const newest = this.#newest;
 		if (newest === undefined) return undefined;
-		this.#inFlight = new AbortController();
-		const signal = newest.request.signal && this.#inFlight.signal;
-		return { newest, durability: this.#durability, signal };
+		this.#inFlight = newest.request.signal && new AbortController();
+		return { newest, durability: this.#durability, signal: this.#inFlight?.signal };
 	}
 
 	/** The document has its name: aborts come too late from now on. */
