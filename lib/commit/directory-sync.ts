@@ -13,7 +13,7 @@ import { FORBIDDEN, syncParentDirectories, syncParentDirectoriesSync } from './p
 /** So many waiting commits are not kept waiting for others. */
 const MAX_WAITING = 32;
 /** Nor are they kept longer than this, or than the last sync took where that is more. */
-const MAX_WAIT_MS = 5;
+const MAX_WAIT_MS = 10;
 
 /**
  * What a directory that cannot be synced answers: EINVAL and ENOTSUP on file systems without it, ERR_ACCESS_DENIED under

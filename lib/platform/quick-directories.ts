@@ -1,8 +1,7 @@
 /**
  * Which directories answer so fast that a small call is better made in place than in the thread pool.
  *
- * A trip to the pool costs 40 to 100 µs of latency; lstat, realpath, open and fchmod on a local disk cost 1 to 10 µs
- *. On a network file system such a call may take as long as it likes, and must not hold the event loop. So
+ * A trip to the pool costs 40 to 100 µs of latency; lstat, realpath, open and fchmod on a local disk cost 1 to 10 µs. On a network file system such a call may take as long as it likes, and must not hold the event loop. So
  * only types known to be local count, and one that was slow is left to the pool for a while.
  */
 import { statfs } from 'node:fs';
