@@ -48,26 +48,27 @@ export const nodeFileSystem: FileSystem = {
 		const directory = dirname(path);
 		const flags = openFlags(mode);
 		// A name that exists is never opened in place: it may be that of a pipe, which waits for its other end.
-		const quick = mode === 'create-exclusive' && isQuick(directory);
+		const quick = mode === 'create-exclusive' && isQuick(directory, 'change');
 		const fd = quick
-			? inPlace(directory, () => fs.openSync(path, flags, permissions))
+			? inPlace(directory, 'change', () => fs.openSync(path, flags, permissions))
 			: await open(path, flags, permissions);
 		return new NodeFile(fd, path, directory, mode === 'create-exclusive' ? 0 : Number.POSITIVE_INFINITY);
 	},
 	async openDirectory(path) {
-		const fd = isQuick(path)
-			? inPlace(path, () => fs.openSync(path, DIRECTORY_FLAGS))
+		const fd = isQuick(path, 'look')
+			? inPlace(path, 'look', () => fs.openSync(path, DIRECTORY_FLAGS))
 			: await open(path, DIRECTORY_FLAGS);
 		return new NodeDirectory(fd, path);
 	},
 	async stat(path) {
 		const directory = dirname(path);
-		if (isQuick(directory)) return toFileStat(inPlace(directory, () => fs.statSync(path, { bigint: true })));
+		if (isQuick(directory, 'look'))
+			return toFileStat(inPlace(directory, 'look', () => fs.statSync(path, { bigint: true })));
 		return toFileStat(await stat(path, { bigint: true }));
 	},
 	async lstat(path) {
 		const directory = dirname(path);
-		if (isQuick(directory)) return inPlace(directory, () => nodeSyncFileSystem.lstat(path));
+		if (isQuick(directory, 'look')) return inPlace(directory, 'look', () => nodeSyncFileSystem.lstat(path));
 		try {
 			return toFileStat(await lstat(path, { bigint: true }));
 		} catch (error) {
@@ -76,15 +77,15 @@ export const nodeFileSystem: FileSystem = {
 		}
 	},
 	async realpath(path) {
-		return isQuick(path) ? inPlace(path, () => nodeSyncFileSystem.realpath(path)) : realpath(path);
+		return isQuick(path, 'look') ? inPlace(path, 'look', () => nodeSyncFileSystem.realpath(path)) : realpath(path);
 	},
 	readlink: (path) => readlink(path),
 	readdir: (path) => readdir(path),
 	readFile: (path, options) => readFile(path, options),
 	async rename(from, to, replacedBytes = Number.POSITIVE_INFINITY) {
 		const directory = dirname(to);
-		const quick = replacedBytes <= QUICK_REPLACED_BYTES && isQuick(directory);
-		if (quick) inPlace(directory, () => fs.renameSync(from, to));
+		const quick = replacedBytes <= QUICK_REPLACED_BYTES && isQuick(directory, 'change');
+		if (quick) inPlace(directory, 'change', () => fs.renameSync(from, to));
 		else await rename(from, to);
 	},
 	link,

@@ -87,8 +87,8 @@ export class NodeFile implements OpenFile {
 	}
 
 	async write(buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<number> {
-		if (length <= QUICK_WRITE_BYTES && isQuick(this.#directory)) {
-			return inPlace(this.#directory, () => this.writeSync(buffer, offset, length, position));
+		if (length <= QUICK_WRITE_BYTES && isQuick(this.#directory, 'change')) {
+			return inPlace(this.#directory, 'change', () => this.writeSync(buffer, offset, length, position));
 		}
 		this.#sizeBytes += length;
 		return this.#descriptor.use(
@@ -137,7 +137,8 @@ export class NodeFile implements OpenFile {
 
 	async chmod(mode: number): Promise<void> {
 		try {
-			if (isQuick(this.#directory)) inPlace(this.#directory, () => fs.fchmodSync(this.#descriptor.fd, mode));
+			if (isQuick(this.#directory, 'change'))
+				inPlace(this.#directory, 'change', () => fs.fchmodSync(this.#descriptor.fd, mode));
 			else await this.#descriptor.use((fd) => call.fchmod(fd, mode));
 		} catch (error) {
 			// The permission model forbids fchmod and allows chmod.
@@ -156,7 +157,7 @@ export class NodeFile implements OpenFile {
 
 	/** In the pool, but for a small file: the last close of a large one without a name frees its blocks. */
 	close(): Promise<void> {
-		const quick = this.#sizeBytes <= QUICK_WRITE_BYTES && isQuick(this.#directory);
+		const quick = this.#sizeBytes <= QUICK_WRITE_BYTES && isQuick(this.#directory, 'look');
 		return this.#descriptor.close(quick ? fs.closeSync : call.close);
 	}
 }
@@ -179,7 +180,7 @@ export class NodeDirectory implements OpenDirectory {
 	}
 
 	close(): Promise<void> {
-		return this.#descriptor.close(isQuick(this.#path) ? fs.closeSync : call.close);
+		return this.#descriptor.close(isQuick(this.#path, 'look') ? fs.closeSync : call.close);
 	}
 }
 

@@ -1,8 +1,10 @@
 /**
  * Which directories answer so fast that a small call is better made in place than in the thread pool.
  *
- * A trip to the pool costs 40 to 100 µs of latency; lstat, realpath, open and fchmod on a local disk cost 1 to 10 µs. On a network file system such a call may take as long as it likes, and must not hold the event loop. So
- * only types known to be local count, and one that was slow is left to the pool for a while.
+ * A trip to the pool costs 40 to 100 µs of latency; lstat, realpath, open and fchmod on a local disk cost 1 to 10 µs. On
+ * a network file system such a call may take as long as it likes, and must not hold the event loop. So only types known
+ * to be local count, and what was slow is left to the pool for a while: calls that change something may have to wait for
+ * the journal of the file system, which an fsync elsewhere is writing.
  */
 import { statfs } from 'node:fs';
 
@@ -18,62 +20,71 @@ const LOCAL_TYPES = new Set([
 	0xca451a4e, // bcachefs
 ]);
 
+/** What a call does: looks something up, or changes a file or directory. */
+export type CallKind = 'look' | 'change';
+
 /** Calls that take longer on average, of which the last counts for so much, are better made in the pool, for a while. */
-const SLOW_MS = 2;
+const SLOW_MS = 0.5;
 const LAST_WEIGHT = 1 / 16;
-const SLOW_FOR_MS = 10_000;
+const SLOW_FOR_MS = 1000;
 /** After so long the type is looked up again: something may have been mounted there. */
 const KNOWN_FOR_MS = 10_000;
 const MAX_KNOWN = 1000;
 
-interface Verdict {
-	quick: boolean;
-	untilMs: number;
-	asking: boolean;
+interface Cost {
 	/** What a call takes, smoothed. */
-	costMs: number;
+	averageMs: number;
+	slowUntilMs: number;
 }
 
-const verdicts = new Map<string, Verdict>();
+interface Directory extends Record<CallKind, Cost> {
+	/** Is its file system known to be local? */
+	local: boolean;
+	askAgainMs: number;
+	asking: boolean;
+}
+
+const directories = new Map<string, Directory>();
 
 /** May small calls below this directory be made in place? False until its type is known. */
-export function isQuick(directory: string): boolean {
+export function isQuick(path: string, kind: CallKind): boolean {
 	if (process.platform !== 'linux') return false;
-	let verdict = verdicts.get(directory);
-	if (verdict === undefined) {
+	let directory = directories.get(path);
+	if (directory === undefined) {
 		// Forgetting costs a few trips to the pool.
-		if (verdicts.size >= MAX_KNOWN) verdicts.clear();
-		verdict = slowUntil(0);
-		verdicts.set(directory, verdict);
+		if (directories.size >= MAX_KNOWN) directories.clear();
+		const unknown = (): Cost => ({ averageMs: 0, slowUntilMs: 0 });
+		directory = { local: false, askAgainMs: 0, asking: false, look: unknown(), change: unknown() };
+		directories.set(path, directory);
 	}
-	if (performance.now() >= verdict.untilMs && !verdict.asking) ask(directory, verdict);
-	return verdict.quick;
+	const nowMs = performance.now();
+	if (nowMs >= directory.askAgainMs && !directory.asking) ask(path, directory);
+	return directory.local && nowMs >= directory[kind].slowUntilMs;
 }
 
 /** Makes the call in place, and notes what it takes. */
-export function inPlace<T>(directory: string, call: () => T): T {
+export function inPlace<T>(path: string, kind: CallKind, call: () => T): T {
 	const startMs = performance.now();
 	try {
 		return call();
 	} finally {
 		const endMs = performance.now();
-		const verdict = verdicts.get(directory);
-		if (verdict !== undefined) {
-			verdict.costMs += LAST_WEIGHT * (endMs - startMs - verdict.costMs);
-			if (verdict.costMs > SLOW_MS) verdicts.set(directory, slowUntil(endMs + SLOW_FOR_MS));
+		const cost = directories.get(path)?.[kind];
+		if (cost !== undefined) {
+			cost.averageMs += LAST_WEIGHT * (endMs - startMs - cost.averageMs);
+			if (cost.averageMs > SLOW_MS) {
+				cost.averageMs = 0;
+				cost.slowUntilMs = endMs + SLOW_FOR_MS;
+			}
 		}
 	}
 }
 
-function slowUntil(untilMs: number): Verdict {
-	return { quick: false, untilMs, asking: false, costMs: 0 };
-}
-
-function ask(directory: string, verdict: Verdict): void {
-	verdict.asking = true;
-	statfs(directory, (error, stats) => {
-		verdict.asking = false;
-		verdict.quick = error === null && LOCAL_TYPES.has(stats.type);
-		verdict.untilMs = performance.now() + KNOWN_FOR_MS;
+function ask(path: string, directory: Directory): void {
+	directory.asking = true;
+	statfs(path, (error, stats) => {
+		directory.asking = false;
+		directory.local = error === null && LOCAL_TYPES.has(stats.type);
+		directory.askAgainMs = performance.now() + KNOWN_FOR_MS;
 	});
 }
