@@ -25,10 +25,11 @@ export class Meter {
 	readonly #cpu: NodeJS.CpuUsage;
 	readonly #startMs: number;
 
-	constructor(store: Store) {
+	/** @param collects whether garbage of before is collected first */
+	constructor(store: Store, collects = true) {
 		this.#store = store;
 		this.#commits = store.commits?.();
-		collectGarbage();
+		if (collects) collectGarbage();
 		resetPeak();
 		this.#baseBytes = process.memoryUsage.rss();
 		this.#loopDelay.enable();
