@@ -109,7 +109,7 @@ class OpenPendingFile implements PendingFile {
 
 	async #land(entry: DocumentEntry, sequence: number): Promise<Landed> {
 		const { fileSystem, clock } = this.#ports;
-		const inSlot = commitSlots(fileSystem.scope, undefined);
+		const { inSlot } = commitSlots(fileSystem.scope, undefined);
 		const document = this.#document;
 		if (isOvertaken(entry, sequence)) {
 			await document.discard();

@@ -100,7 +100,7 @@ class Writer implements JsonWriter {
 		this.#ports = { fileSystem, clock };
 		this.#context = {
 			ports: this.#ports,
-			inSlot: commitSlots(fileSystem.scope, concurrency),
+			slots: commitSlots(fileSystem.scope, concurrency),
 			sweep: recovery === 'sweep' ? (directory) => this.#sweep(directory) : undefined,
 			counters: this.#commits,
 			histories: new IdleHistories(),

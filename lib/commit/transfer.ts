@@ -55,12 +55,27 @@ export class Transfer {
 		active.check();
 	};
 
+	/** Does the source wait for something asynchronous? */
+	get waits(): boolean {
+		return this.#job.source.waiting !== undefined;
+	}
+
 	/**
-	 * Moves bytes until the source is done.
+	 * Fills the first buffer; writes it, and all the others as far as the source need not wait, if `whole`.
+	 * @returns false where there is more
+	 */
+	async begin(whole: boolean): Promise<boolean> {
+		this.check();
+		this.#fill();
+		return this.#job.source.done || (whole && !this.waits && this.run(atOnce));
+	}
+
+	/**
+	 * Moves bytes until the source is done; `disk` runs what needs the disk.
 	 * @returns false where the source must wait for something asynchronous: then {@link Transfer.runWaiting} is next.
 	 */
-	run(): Promise<boolean> {
-		return this.#move(atOnce, false);
+	run(disk: Run): Promise<boolean> {
+		return this.#move(disk, false);
 	}
 
 	/**

@@ -27,28 +27,36 @@ export interface Committed extends Achieved {
 	readonly durationMs: number;
 }
 
-/** Runs a piece of work while holding a commit slot. */
-export type InSlot = Run;
+/** Commit slots, which bound how many commits are at work. */
+export interface CommitSlots {
+	/** Runs a piece of work while holding a slot; slots are given in the order of the calls. */
+	readonly inSlot: Run;
+	/** True where no further large document may give its slot back. */
+	readonly crowded: boolean;
+	/** Counts `work` as a large document under way. */
+	asLarge<T>(work: () => Promise<T>): Promise<T>;
+}
 
 /**
- * Writes a document. The slot is held for the work of the disk and of the serializer; a source that must wait for the
- * caller's own data waits without one, and so does the directory sync.
+ * Writes a document. What fits a buffer is written while holding one slot; a larger one takes a slot for each of its
+ * writes, so that no other path waits for all of it, unless very many do. A source that must wait for the caller's own data waits without one,
+ * and so does the directory sync.
  * @param begin called in the slot, once; what it throws is passed on. Where it gives nothing, nothing is written.
  */
 export async function writeDocument(
 	ports: CommitPorts,
-	inSlot: InSlot,
+	slots: CommitSlots,
 	target: Target,
 	begin: () => DocumentJob | undefined,
 ): Promise<Committed | undefined> {
 	const commit = new Commit(ports, target);
 	try {
-		const written = await inSlot(async () => {
+		const written = await slots.inSlot(async () => {
 			const job = begin();
-			return job && commit.start(job);
+			return job && commit.start(job, slots.crowded);
 		});
 		if (written === undefined) return undefined;
-		if (!written) await commit.finish(inSlot);
+		if (!written) await commit.finish(slots);
 		return await commit.harden();
 	} catch (error) {
 		await commit.abandon();
@@ -68,8 +76,11 @@ class Commit {
 		this.#target = target;
 	}
 
-	/** @returns false where the source had to wait, so that the rest is to be done outside the slot. */
-	async start(job: DocumentJob): Promise<boolean> {
+	/**
+	 * @param whole write all of it, however large
+	 * @returns false where there is more, or the source has to wait: {@link finish} is next, outside the slot
+	 */
+	async start(job: DocumentJob, whole: boolean): Promise<boolean> {
 		const { clock } = this.#ports;
 		const { active, onProgress, signal, source, mayBeEmpty, durability, mode, sequence } = job;
 		const onNamed = (pathOf: ActiveCommit['pathOf']): void => {
@@ -90,15 +101,17 @@ class Commit {
 				onProgress && ((progress) => onProgress({ ...progress, elapsedMs: clock.monotonicMs() - this.#startMs })),
 			mayBeEmpty,
 		});
-		const done = await (job.snapshot ? this.#transfer.runSnapshot() : this.#transfer.run());
+		const done = await (job.snapshot ? this.#transfer.runSnapshot() : this.#transfer.begin(whole));
 		if (done) await this.#publish(this.#transfer);
 		return done;
 	}
 
-	async finish(inSlot: InSlot): Promise<void> {
+	async finish(slots: CommitSlots): Promise<void> {
 		const transfer = this.#transfer;
 		if (transfer === undefined) return;
-		await transfer.runWaiting(inSlot);
+		const { inSlot } = slots;
+		const waits = transfer.waits || !(await slots.asLarge(() => transfer.run(inSlot)));
+		if (waits) await transfer.runWaiting(inSlot);
 		await inSlot(async () => {
 			await transfer.finish();
 			await transfer.document.refresh();

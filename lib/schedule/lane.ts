@@ -6,7 +6,7 @@ import { OwnFailure } from '../commit/own-failure.ts';
 import { claimSweep } from '../commit/sweep.ts';
 import { resolveTarget, type Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
-import { type DocumentJob, type InSlot, writeDocument } from '../commit/write-document.ts';
+import { type CommitSlots, type DocumentJob, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { Batch, type Sealed } from './batch.ts';
@@ -19,7 +19,7 @@ import type { Submission } from './submission.ts';
 /** What the lanes of a writer have in common. */
 export interface LaneContext extends PacerContext {
 	readonly ports: CommitPorts;
-	readonly inSlot: InSlot;
+	readonly slots: CommitSlots;
 	/** Removes the dead temporary files of a directory, in the background; undefined where that is not wanted. */
 	readonly sweep: ((directory: string) => void) | undefined;
 	readonly counters: CommitCounters;
@@ -168,9 +168,9 @@ export class Lane {
 	}
 
 	async #write(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
-		const { ports, inSlot, counters } = this.#context;
+		const { ports, slots, counters } = this.#context;
 		let sealed: Sealed | undefined;
-		const committed = await writeDocument(ports, inSlot, target, () => {
+		const committed = await writeDocument(ports, slots, target, () => {
 			if (batch.removes) return undefined;
 			active.check();
 			sealed = batch.seal();
@@ -201,14 +201,14 @@ export class Lane {
 	}
 
 	async #remove(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
-		const { ports, inSlot, counters } = this.#context;
+		const { ports, slots, counters } = this.#context;
 		const sealed = batch.seal();
 		if (sealed === undefined) return undefined;
 		if (isOvertaken(entry, sealed.newest.sequence)) return this.#adoptNewer(sealed, entry, target);
 		const startMs = ports.clock.monotonicMs();
 		const { sequence } = sealed.newest;
 		active.sequence = sequence;
-		const { directorySynced, directorySyncs } = await inSlot(() =>
+		const { directorySynced, directorySyncs } = await slots.inSlot(() =>
 			removeDocument(ports, target, active, () => {
 				batch.renamed();
 				entry.landed = inPlace(sequence, 0, true);
@@ -231,8 +231,14 @@ export class Lane {
 	}
 
 	async #adoptNewer(sealed: Sealed, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {
-		const { ports, inSlot, counters } = this.#context;
-		const { landed, fileSyncs, directorySyncs } = await adoptNewer(ports, inSlot, entry, target, sealed.durability);
+		const { ports, slots, counters } = this.#context;
+		const { landed, fileSyncs, directorySyncs } = await adoptNewer(
+			ports,
+			slots.inSlot,
+			entry,
+			target,
+			sealed.durability,
+		);
 		counters.fileSyncs += fileSyncs;
 		counters.directorySyncs += directorySyncs;
 		return landed;

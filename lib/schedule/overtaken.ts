@@ -2,7 +2,7 @@
 import { hardenDocument } from '../commit/existing-document.ts';
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
-import type { InSlot } from '../commit/write-document.ts';
+import type { Run } from '../commit/transfer.ts';
 import type { DocumentEntry, Landed } from '../lock/document-registry.ts';
 import { type Durability, isWeaker } from '../types.ts';
 
@@ -20,7 +20,7 @@ export interface Adopted {
 /** Lets the newer commit answer for an overtaken one, after syncing what it was content to leave unsynced. */
 export async function adoptNewer(
 	ports: CommitPorts,
-	inSlot: InSlot,
+	inSlot: Run,
 	entry: DocumentEntry,
 	target: Target,
 	durability: Durability,

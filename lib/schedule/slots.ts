@@ -1,6 +1,7 @@
 /** Commit slots: how many commits work at a time. */
 import PQueue from 'p-queue';
-import type { InSlot } from '../commit/write-document.ts';
+import type { Run } from '../commit/transfer.ts';
+import type { CommitSlots } from '../commit/write-document.ts';
 import { sharedPart } from '../shared-state.ts';
 
 /** Threads of libuv's pool: 4 unless UV_THREADPOOL_SIZE says otherwise, which is read once, at the first use of the pool. */
@@ -9,10 +10,49 @@ const POOL_THREADS = Math.min(1024, Math.max(1, Math.trunc(Number(process.env['U
 /** An fsync holds its thread for as long as the disk takes; the last thread is left to the rest of the process. */
 const MAX_COMMITS = Math.max(1, POOL_THREADS - 1);
 
+/** So many large documents may be under way without holding a slot: each holds two buffers and a file. */
+const MAX_LARGE = 8;
+
+class Slots implements CommitSlots {
+	readonly #shared: SharedSlots;
+	/** Bounds one writer further. */
+	readonly #own: PQueue | undefined;
+
+	constructor(shared: SharedSlots, concurrency: number | undefined) {
+		this.#shared = shared;
+		if (concurrency !== undefined && concurrency < MAX_COMMITS) this.#own = new PQueue({ concurrency });
+	}
+
+	readonly inSlot: Run = (job) => {
+		const { queue } = this.#shared;
+		return this.#own === undefined ? queue.add(job) : this.#own.add(() => queue.add(job));
+	};
+
+	get crowded(): boolean {
+		return this.#shared.large >= MAX_LARGE;
+	}
+
+	async asLarge<T>(work: () => Promise<T>): Promise<T> {
+		this.#shared.large += 1;
+		try {
+			return await work();
+		} finally {
+			this.#shared.large -= 1;
+		}
+	}
+}
+
+interface SharedSlots {
+	readonly queue: PQueue;
+	/** Large documents under way without a slot. */
+	large: number;
+}
+
 /** The slots of a scope, which all writers share; `concurrency` bounds one writer further. */
-export function commitSlots(scope: object, concurrency: number | undefined): InSlot {
-	const shared = sharedPart(scope, 'slots', () => new PQueue({ concurrency: MAX_COMMITS }));
-	if (concurrency === undefined || concurrency >= MAX_COMMITS) return (job) => shared.add(job);
-	const own = new PQueue({ concurrency });
-	return (job) => own.add(() => shared.add(job));
+export function commitSlots(scope: object, concurrency: number | undefined): CommitSlots {
+	const queue = (): PQueue => new PQueue({ concurrency: MAX_COMMITS });
+	return new Slots(
+		sharedPart(scope, 'slots', (): SharedSlots => ({ queue: queue(), large: 0 })),
+		concurrency,
+	);
 }
