@@ -6,8 +6,23 @@ import type { Durability, FileOptions, Replacer, Space, WriteOptions } from './t
 
 const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Durability[];
 
+/** The last path that was asked for: state that is saved often is saved under one name. */
+let lastInput: unknown;
+let lastAbsolute = '';
+
 /** The absolute path that a path or file URL stands for. */
 export function toAbsolutePath(input: unknown): string {
+	if (typeof input === 'string' && input === lastInput) return lastAbsolute;
+	const absolute = resolveInput(input);
+	// What a relative one means depends on the working directory.
+	if (typeof input === 'string' && path.isAbsolute(input)) {
+		lastInput = input;
+		lastAbsolute = absolute;
+	}
+	return absolute;
+}
+
+function resolveInput(input: unknown): string {
 	const text = input instanceof URL ? pathOfUrl(input) : input;
 	if (typeof text !== 'string') throw invalidArgument('path', 'a string or a file: URL', input);
 	if (/^file:\/\//i.test(text)) throw invalidArgument('path', 'a URL object where it is a file: URL', text);

@@ -109,8 +109,13 @@ class Writer implements JsonWriter {
 		};
 	}
 
-	async write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt> {
-		return this.#submitJson(path, value, options).promise;
+	/** Not an async function, which would make a second promise for each call of a burst. */
+	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt> {
+		try {
+			return this.#submitJson(path, value, options).promise;
+		} catch (error) {
+			return Promise.reject(error);
+		}
 	}
 
 	async writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt> {
