@@ -4,7 +4,7 @@
  */
 
 /** From the bottom to the top. The files directly in lib/ stand above them all, but for the shared ones. */
-const rooms = ['ports', 'platform', 'json', 'commit', 'lock', 'schedule', 'journal'];
+const rooms = ['ports', 'platform', 'json', 'commit', 'lock', 'recovery', 'schedule', 'journal'];
 
 /** Files directly in lib/ that every room may import. */
 const shared = '^lib/(abort|diagnostics|errors|options|shared-state|types)\\.ts$';

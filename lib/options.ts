@@ -114,7 +114,7 @@ export function checkFunction(name: string, value: unknown): void {
 	if (value !== undefined && typeof value !== 'function') throw invalidArgument(name, 'a function', value);
 }
 
-function checkBoolean(name: string, value: unknown): void {
+export function checkBoolean(name: string, value: unknown): void {
 	if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
 }
 
