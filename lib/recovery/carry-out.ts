@@ -144,6 +144,8 @@ async function quarantine(context: CarryOutContext, document: string, judged: Fi
 		await nameWithoutReplacing(context, to, document);
 		return undefined;
 	}
+	// Before the name is another file's: a power cut may keep the second of two changes and lose the first.
+	await syncDirectory(context);
 	tell(to, 'quarantined');
 	return to;
 }
