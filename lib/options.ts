@@ -6,6 +6,9 @@ import type { Durability, FileOptions, Replacer, Space, WriteOptions } from './t
 
 const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Durability[];
 
+/** As many backups as a document can have: their numbers have three digits, and one is free while they are shifted. */
+const MAX_BACKUPS = 998;
+
 /** The absolute path that a path or file URL stands for. */
 export function toAbsolutePath(input: unknown): string {
 	const text = input instanceof URL ? pathOfUrl(input) : input;
@@ -35,18 +38,20 @@ export interface CheckedFileOptions {
 	readonly signal: AbortSignal | undefined;
 	readonly durability: Durability;
 	readonly mode: number | undefined;
+	readonly backups: number;
 	readonly onProgress: FileOptions['onProgress'];
 }
 
 export function checkFileOptions(options: unknown): CheckedFileOptions {
-	const { signal, durability = 'full', mode, onProgress } = asOptions<FileOptions>(options);
+	const { signal, durability = 'full', mode, backups = 0, onProgress } = asOptions<FileOptions>(options);
 	checkSignal(signal);
 	if (!DURABILITIES.includes(durability)) {
 		throw invalidArgument('options.durability', "'full', 'file' or 'none'", durability);
 	}
 	if (mode !== undefined) checkMode(mode);
 	checkFunction('options.onProgress', onProgress);
-	return { signal, durability, mode, onProgress };
+	checkInteger('options.backups', backups, 0, MAX_BACKUPS);
+	return { signal, durability, mode, backups, onProgress };
 }
 
 function checkMode(mode: unknown): void {

@@ -19,9 +19,6 @@ export interface QuarantinedName extends Pick<TempName, 'document'> {
 	readonly order: string;
 }
 
-/** As many backups as a document can have. */
-export const MAX_BACKUPS = 999;
-
 const PATTERN = /^\.dj1([bq])([nh])-(?:(\d{3})|([0-9a-z]{15})-[0-9a-f]{16})-(.+)$/s;
 
 export function formatBackupName(document: string, number: number): string {

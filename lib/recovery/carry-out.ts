@@ -8,17 +8,15 @@
  *   back.
  */
 import path from 'node:path';
-import { BUFFER_BYTES, giveBuffer, takeBuffer } from '../commit/buffers.ts';
+import { copyToTemp, NO_LINKS } from '../commit/copy-file.ts';
 import { directoryCommits } from '../commit/directory-sync.ts';
 import { formatQuarantinedName } from '../commit/kept-name.ts';
-import { keepMetadata } from '../commit/metadata.ts';
-import { PRIVATE_MODE } from '../commit/pending-document.ts';
 import type { Target } from '../commit/target.ts';
-import { type CommitPorts, openTempFile, removeIfPresent } from '../commit/temp-file.ts';
+import { type CommitPorts, removeIfPresent } from '../commit/temp-file.ts';
 import { formatOrder } from '../commit/temp-name.ts';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
-import type { FileStat, OpenFile } from '../ports/file-system.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
 import type { Decision, Source } from './examine.ts';
 
@@ -28,18 +26,6 @@ export interface CarryOutContext {
 	/** How many bad documents are kept of each. */
 	readonly maxQuarantined: number;
 }
-
-/** What link(2) answers where it cannot be had: FAT, some network file systems, the permission model. */
-const NO_LINKS = new Set([
-	'EPERM',
-	'ENOTSUP',
-	'EOPNOTSUPP',
-	'ENOSYS',
-	'EMLINK',
-	'ERR_ACCESS_DENIED',
-	'EINVAL',
-	'EISDIR',
-]);
 
 export interface CarriedOut {
 	readonly quarantined: string | undefined;
@@ -78,7 +64,10 @@ async function restore(context: CarryOutContext, decision: Decision, source: Sou
 		return putInPlace(context, decision, source.path);
 	}
 	// A copy: as another name of the backup's file, the document could be spoiled together with it.
-	const copy = await copyFile(context, decision.document, source);
+	const name = path.basename(decision.document);
+	const { directory } = context;
+	const target: Target = { path: decision.document, directory, name, key: decision.document, existing: undefined };
+	const copy = await copyToTemp(context.ports, target, source, nextSequence());
 	try {
 		return await putInPlace(context, decision, copy.path);
 	} finally {
@@ -155,52 +144,6 @@ async function dropOldest(context: CarryOutContext, { quarantined }: Decision, n
 	for (const file of all.slice(0, Math.max(0, all.length - context.maxQuarantined))) {
 		await removeIfPresent(context.ports.fileSystem, file);
 		tell(file, 'removed');
-	}
-}
-
-/** Copies a backup to a temporary file of ours, synced. It is open, and so marked as alive. */
-async function copyFile(
-	{ ports, directory }: CarryOutContext,
-	document: string,
-	source: Source,
-): Promise<{ readonly path: string; readonly file: OpenFile }> {
-	const { fileSystem } = ports;
-	const name = path.basename(document);
-	const target: Target = { path: document, directory, name, key: document, existing: undefined };
-	const from = await fileSystem.open(source.path, 'read');
-	try {
-		const temp = await openTempFile(ports, target, { sequence: nextSequence(), permissions: PRIVATE_MODE });
-		const copy = { path: temp.pathOf('part'), file: temp.file };
-		try {
-			await pump(from, copy.file);
-			if (fileSystem.semantics === 'posix') await keepMetadata(copy.file, temp.created, source.stat);
-			await copy.file.sync();
-			return copy;
-		} catch (error) {
-			await Promise.allSettled([removeIfPresent(fileSystem, copy.path), copy.file.close()]);
-			throw error;
-		}
-	} finally {
-		await from.close();
-	}
-}
-
-async function pump(from: OpenFile, to: OpenFile): Promise<void> {
-	const buffer = takeBuffer();
-	try {
-		let position = 0;
-		for (;;) {
-			const length = await from.read(buffer, 0, BUFFER_BYTES, position);
-			if (length === 0) return;
-			for (let offset = 0; offset < length; ) {
-				const took = await to.write(buffer, offset, length - offset, position + offset);
-				if (took <= 0) throw new Error('the file system took 0 bytes');
-				offset += took;
-			}
-			position += length;
-		}
-	} finally {
-		giveBuffer(buffer);
 	}
 }
 
