@@ -256,6 +256,23 @@ describe('recover', () => {
 	});
 });
 
+it('makes a number of calls that grows as the number of entries', async () => {
+	const callsFor = async (documents: number): Promise<number> => {
+		const files: Record<string, string> = {};
+		for (let index = 0; index < documents; index++) {
+			const name = `${index}.json`;
+			files[`/data/${name}`] = index % 20 === 1 ? torn(index % 9) : good(index % 9);
+			if (index % 10 === 0) files[tempPath(index % 20 === 0 ? 'part' : 'ready', index, name)] = torn(2);
+			if (index % 10 === 1) files[backupPath(1, name)] = good(3);
+		}
+		const stage = scene(files);
+		const report = await stage.recover('/data');
+		expect(report).toMatchObject({ examined: documents, failures: [] });
+		return stage.disk.calls.length;
+	};
+	expect(await callsFor(800)).toBeLessThanOrEqual(4 * (await callsFor(200)));
+});
+
 describe('recover beside others', () => {
 	it('never replaces what a writer puts there meanwhile', async () => {
 		for (const files of [{ [backupPath(1)]: good(1) }, { [DOCUMENT]: torn(2), [backupPath(1)]: good(1) }]) {
