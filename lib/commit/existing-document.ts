@@ -4,6 +4,7 @@ import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '..
 import type { ActiveCommit } from './active-commit.ts';
 import { removeKept } from './backups.ts';
 import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
+import { openToSync } from './read-only.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
@@ -88,8 +89,7 @@ export async function hardenDocument(
 	const { fileSystem } = ports;
 	try {
 		if (wanted.file) {
-			const mode = fileSystem.semantics === 'win32' ? 'update' : 'read';
-			const file = await fileSystem.open(path.join(target.directory, target.name), mode);
+			const file = await openToSync(fileSystem, target.key);
 			try {
 				await file.sync();
 			} finally {

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { copyToTemp, NO_LINKS } from '../commit/copy-file.ts';
 import { directoryCommits } from '../commit/directory-sync.ts';
 import { formatQuarantinedName } from '../commit/kept-name.ts';
+import { openToSync } from '../commit/read-only.ts';
 import type { Target } from '../commit/target.ts';
 import { type CommitPorts, removeIfPresent } from '../commit/temp-file.ts';
 import { formatOrder } from '../commit/temp-name.ts';
@@ -148,7 +149,7 @@ async function dropOldest(context: CarryOutContext, { quarantined }: Decision, n
 }
 
 async function syncFile({ ports: { fileSystem } }: CarryOutContext, file: string): Promise<void> {
-	const opened = await fileSystem.open(file, fileSystem.semantics === 'win32' ? 'update' : 'read');
+	const opened = await openToSync(fileSystem, file);
 	try {
 		await opened.sync();
 	} finally {
