@@ -111,7 +111,8 @@ class Recovery {
 	readonly #fileSystem: FileSystem;
 	readonly #documents: RecoveredDocument[] = [];
 	readonly #orphans: RecoveredFile[] = [];
-	readonly #failures: { path: string; error: unknown }[] = [];
+	/** By path: what is looked at twice fails but once. */
+	readonly #failures = new Map<string, unknown>();
 	#livenessBy: 'lock' | 'age' = 'lock';
 	#examined = 0;
 	#known = 0;
@@ -134,7 +135,7 @@ class Recovery {
 			documents: this.#documents,
 			orphans: this.#orphans,
 			livenessBy: this.#livenessBy,
-			failures: this.#failures,
+			failures: Array.from(this.#failures, ([file, error]) => ({ path: file, error })),
 			durationMs: clock.monotonicMs() - startMs,
 		};
 	}
@@ -207,7 +208,7 @@ class Recovery {
 			return await action(file);
 		} catch (error) {
 			if (essential) throw error;
-			if (codeOf(error) !== 'ENOENT') this.#failures.push({ path: file, error });
+			if (codeOf(error) !== 'ENOENT') this.#failures.set(file, error);
 			return undefined;
 		}
 	}
@@ -218,7 +219,7 @@ class Recovery {
 			this.#livenessBy = 'age';
 		};
 		const onFailure = (file: string, error: unknown): void => {
-			this.#failures.push({ path: file, error });
+			this.#failures.set(file, error);
 		};
 		return { ports, directory, limit, classic, onAgeAsked, onFailure };
 	}
@@ -231,7 +232,7 @@ class Recovery {
 			if (recovered !== undefined) this.#documents.push(recovered);
 			else if (always) this.#documents.push(await this.#unremarkable(document));
 		} catch (error) {
-			this.#failures.push({ path: document, error });
+			this.#failures.set(document, error);
 			const why = `the disk refused: ${messageOf(error)}`;
 			this.#documents.push({
 				path: document,
