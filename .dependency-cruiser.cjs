@@ -4,7 +4,7 @@
  */
 
 /** From the bottom to the top. The files directly in lib/ stand above them all, but for the shared ones. */
-const rooms = ['ports', 'platform', 'json', 'commit', 'lock', 'schedule', 'journal'];
+const rooms = ['ports', 'platform', 'json', 'commit', 'lock', 'recovery', 'schedule', 'journal'];
 
 /** Files directly in lib/ that every room may import. */
 const shared = '^lib/(abort|diagnostics|errors|options|shared-state|types)\\.ts$';
@@ -60,6 +60,12 @@ module.exports = {
 			{ path: shared },
 			{ path: '^lib/', pathNot: [inRoom('ports'), shared] },
 		),
+		forbid(
+			'cli-is-on-top',
+			'nothing imports the command line',
+			{ path: '^lib/', pathNot: inRoom('cli') },
+			{ path: inRoom('cli') },
+		),
 		forbid('index-is-a-facade', 'nothing imports the index', { path: '^lib/' }, { path: '^lib/index\\.ts$' }),
 		forbid(
 			'file-system-in-platform-only',
@@ -106,9 +112,9 @@ module.exports = {
 		),
 		forbid(
 			'no-orphans',
-			'every file is reached from the index',
-			{ path: '^lib/index\\.ts$' },
-			{ path: '^lib/', pathNot: ['^lib/index\\.ts$', inRoom('testing')], reachable: false },
+			'every file is reached from the index or the command line',
+			{ path: ['^lib/index\\.ts$', '^lib/cli/main\\.ts$'] },
+			{ path: '^lib/', pathNot: ['^lib/index\\.ts$', '^lib/cli/main\\.ts$', inRoom('testing')], reachable: false },
 		),
 		forbid(
 			'no-orphans-in-testing',

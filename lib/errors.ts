@@ -38,7 +38,9 @@ export type Step =
 	| 'remove'
 	| 'read'
 	| 'parse'
-	| 'validate';
+	| 'validate'
+	| 'recover'
+	| 'backup';
 
 /**
  * What became of the document. `not_applied`: it stands as before the call. `unknown`: it holds the old value or the

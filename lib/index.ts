@@ -3,6 +3,9 @@
  *
  * @packageDocumentation
  */
+
+export type { Condition } from './commit/condition.ts';
+export type { Liveness } from './commit/liveness.ts';
 export {
 	DurableJsonError,
 	type ErrorCode,
@@ -12,6 +15,7 @@ export {
 	type ValidationIssue,
 } from './errors.ts';
 export { type StringifyChunksOptions, stringifyChunks } from './json/stringify-chunks.ts';
+export type { JsonProblem } from './json/validator.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';
 export type {
@@ -26,6 +30,16 @@ export type {
 	SyncFileSystem,
 } from './ports/file-system.ts';
 export { readJson, readJsonLines } from './read.ts';
+export { type RecoverOptions, type RecoveryProgress, recover } from './recover.ts';
+export type {
+	CompanionAction,
+	CompanionKind,
+	DocumentCondition,
+	DocumentOutcome,
+	RecoveredDocument,
+	RecoveredFile,
+	RecoveryReport,
+} from './recovery/report.ts';
 export type { DurationSummary } from './schedule/counters.ts';
 export {
 	type AdaptiveOptions,

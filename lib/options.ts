@@ -6,19 +6,17 @@ import type { Durability, FileOptions, Replacer, Space, WriteOptions } from './t
 
 const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Durability[];
 
-/** The last path that was asked for: state that is saved often is saved under one name. */
-let lastInput: unknown;
+/** As many backups as a document can have: their numbers have three digits, and one is free while they are shifted. */
+const MAX_BACKUPS = 998;
+
+/** The last path that was absolute as it came: state that is saved often is saved under one name. */
 let lastAbsolute = '';
 
 /** The absolute path that a path or file URL stands for. */
 export function toAbsolutePath(input: unknown): string {
-	if (typeof input === 'string' && input === lastInput) return lastAbsolute;
+	if (input === lastAbsolute && lastAbsolute !== '') return lastAbsolute;
 	const absolute = resolveInput(input);
-	// What a relative one means depends on the working directory.
-	if (typeof input === 'string' && path.isAbsolute(input)) {
-		lastInput = input;
-		lastAbsolute = absolute;
-	}
+	if (absolute === input) lastAbsolute = absolute;
 	return absolute;
 }
 
@@ -50,18 +48,20 @@ export interface CheckedFileOptions {
 	readonly signal: AbortSignal | undefined;
 	readonly durability: Durability;
 	readonly mode: number | undefined;
+	readonly backups: number;
 	readonly onProgress: FileOptions['onProgress'];
 }
 
 export function checkFileOptions(options: unknown): CheckedFileOptions {
-	const { signal, durability = 'full', mode, onProgress } = asOptions<FileOptions>(options);
+	const { signal, durability = 'full', mode, backups = 0, onProgress } = asOptions<FileOptions>(options);
 	checkSignal(signal);
 	if (!DURABILITIES.includes(durability)) {
 		throw invalidArgument('options.durability', "'full', 'file' or 'none'", durability);
 	}
 	if (mode !== undefined) checkMode(mode);
 	checkFunction('options.onProgress', onProgress);
-	return { signal, durability, mode, onProgress };
+	checkInteger('options.backups', backups, 0, MAX_BACKUPS);
+	return { signal, durability, mode, backups, onProgress };
 }
 
 function checkMode(mode: unknown): void {
@@ -129,7 +129,7 @@ export function checkFunction(name: string, value: unknown): void {
 	if (value !== undefined && typeof value !== 'function') throw invalidArgument(name, 'a function', value);
 }
 
-function checkBoolean(name: string, value: unknown): void {
+export function checkBoolean(name: string, value: unknown): void {
 	if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
 }
 

@@ -32,6 +32,7 @@ export async function openPendingFile(path: string | URL, options?: PendingFileO
 	const document = await PendingDocument.open(ports, target, {
 		...checked,
 		sequence: nextSequence(),
+		content: undefined,
 		brief: false,
 	});
 	return new OpenPendingFile(ports, absolute, document, checked);

@@ -1,6 +1,8 @@
 /** Reading documents. */
 import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
+import { listBackups } from './commit/backups.ts';
+import { resolveTarget } from './commit/target.ts';
 import { belongsTo, parseTempName } from './commit/temp-name.ts';
 import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
 import { asOptions, checkFunction, checkSchema, checkSignal, toAbsolutePath } from './options.ts';
@@ -18,6 +20,9 @@ const CARRIAGE_RETURN = 0x0d;
 /**
  * Reads a document. A byte order mark at its start is passed over (RFC 8259, section 8.1).
  *
+ * A document that is missing, empty or no JSON is read from its newest backup that is good, where it has one: `onFallback`
+ * is told. Nothing is changed on the disk; that is what `recover` is for.
+ *
  * Rejects with ERR_READ_FAILED (its cause says why; ENOENT where there is no document, unless `fallback` is given),
  * ERR_CORRUPT (empty, not UTF-8 or not JSON), ERR_VALIDATION, or the signal's reason.
  */
@@ -29,33 +34,49 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 	checkSchema(schema);
 	checkSignal(signal);
 	signal?.throwIfAborted();
-	const bytes = await readDocument(fileSystem, absolute, signal, onFallback);
-	if (bytes instanceof DurableJsonError) {
-		if (checked.fallback === undefined) throw bytes;
-		onFallback?.({ path: absolute, reason: 'missing', error: bytes });
-		return checked.fallback;
+	const found = await readDocument(fileSystem, absolute, signal);
+	if (found.source !== undefined) {
+		onFallback?.({ path: absolute, reason: found.reason, error: found.error, source: found.source });
 	}
-	const value = parse(absolute, bytes, 'the document');
-	return schema === undefined ? (value as T) : validate(schema, value, absolute);
+	if ('value' in found) return schema === undefined ? (found.value as T) : validate(schema, found.value, absolute);
+	if (codeOf(found.error.cause) !== 'ENOENT' || checked.fallback === undefined) throw found.error;
+	onFallback?.({ path: absolute, reason: 'missing', error: found.error });
+	return checked.fallback;
 }
 
-/** The bytes of a document, or the error that says that there is none. */
-async function readDocument(
-	fileSystem: FileSystem,
-	path: string,
-	signal: AbortSignal | undefined,
-	onFallback: ReadOptions['onFallback'],
-): Promise<Uint8Array | DurableJsonError> {
+/** What was read, from the document or in its place, or why nothing was. */
+type Found =
+	| { readonly value: unknown; readonly source?: undefined }
+	| {
+			readonly value: unknown;
+			readonly source: string;
+			readonly reason: 'aside' | 'backup';
+			readonly error: DurableJsonError;
+	  }
+	| { readonly error: DurableJsonError; readonly source?: undefined };
+
+async function readDocument(fileSystem: FileSystem, document: string, signal: AbortSignal | undefined): Promise<Found> {
+	const read = async (file: string): Promise<unknown> => {
+		const bytes = await guarded(file, () => fileSystem.readFile(file, signal && { signal }));
+		return parse(file, bytes, 'the document');
+	};
 	try {
-		return await fileSystem.readFile(path, signal && { signal });
-	} catch (cause) {
+		return { value: await read(document) };
+	} catch (error) {
 		signal?.throwIfAborted();
-		const error = readError(path, cause);
-		if (codeOf(cause) !== 'ENOENT') throw error;
-		const aside = fileSystem.semantics === 'win32' ? await readAside(fileSystem, path) : undefined;
-		if (aside === undefined) return error;
-		onFallback?.({ path, reason: 'aside', error });
-		return aside;
+		const missing = error instanceof DurableJsonError && codeOf(error.cause) === 'ENOENT';
+		if (!(error instanceof DurableJsonError) || (!missing && error.code !== 'ERR_CORRUPT')) throw error;
+		if (missing && fileSystem.semantics === 'win32') {
+			const source = await findAside(fileSystem, document);
+			// It was there again, or is aside.
+			const value = await unlessMissing(read(source ?? document));
+			if (value !== undefined) return source === undefined ? { value } : { value, source, reason: 'aside', error };
+		}
+		for (const source of await backupsOf(fileSystem, document)) {
+			const value = await unlessBad(read(source));
+			if (value !== undefined) return { value, source, reason: 'backup', error };
+		}
+		return { error };
 	}
 }
 
@@ -63,20 +84,54 @@ async function readDocument(
  * On Windows a document that is held open is moved aside before its successor takes the name. For that moment, or until
  * recovery where the writer was killed in it, the document is the file aside.
  */
-async function readAside(fileSystem: FileSystem, document: string): Promise<Uint8Array | undefined> {
+async function findAside(fileSystem: FileSystem, document: string): Promise<string | undefined> {
 	const directory = path.dirname(document);
+	const aside = (await namesIn(fileSystem, directory))
+		.filter((name) => {
+			const temp = parseTempName(name);
+			return temp?.state === 'aside' && belongsTo(temp, path.basename(document));
+		})
+		.sort((a, b) => ((parseTempName(a)?.order ?? '') < (parseTempName(b)?.order ?? '') ? -1 : 1))
+		.at(-1);
+	return aside === undefined ? undefined : path.join(directory, aside);
+}
+
+/** The backups of the document that a path leads to, newest first. */
+async function backupsOf(fileSystem: FileSystem, document: string): Promise<string[]> {
 	try {
-		const aside = (await fileSystem.readdir(directory))
-			.filter((name) => {
-				const temp = parseTempName(name);
-				return temp?.state === 'aside' && belongsTo(temp, path.basename(document));
-			})
-			.sort((a, b) => ((parseTempName(a)?.order ?? '') < (parseTempName(b)?.order ?? '') ? -1 : 1))
-			.at(-1);
-		return await fileSystem.readFile(aside === undefined ? document : path.join(directory, aside));
+		const { directory, name } = await resolveTarget(fileSystem, document);
+		return await listBackups(fileSystem, directory, name);
+	} catch {
+		// What is wrong with the document is what counts.
+		return [];
+	}
+}
+
+async function namesIn(fileSystem: FileSystem, directory: string): Promise<string[]> {
+	try {
+		return await fileSystem.readdir(directory);
 	} catch (error) {
-		if (codeOf(error) === 'ENOENT') return undefined;
-		throw readError(document, error);
+		if (codeOf(error) === 'ENOENT') return [];
+		throw readError(directory, error);
+	}
+}
+
+async function unlessMissing(reading: Promise<unknown>): Promise<unknown> {
+	try {
+		return await reading;
+	} catch (error) {
+		if (error instanceof DurableJsonError && codeOf(error.cause) === 'ENOENT') return undefined;
+		throw error;
+	}
+}
+
+/** A backup that is bad, or gone, leaves it to the next one. */
+async function unlessBad(reading: Promise<unknown>): Promise<unknown> {
+	try {
+		return await reading;
+	} catch (error) {
+		if (error instanceof DurableJsonError) return undefined;
+		throw error;
 	}
 }
 

@@ -54,6 +54,13 @@ export interface FileOptions {
 	readonly durability?: Durability | undefined;
 	/** Permission bits for a document that does not exist yet; an existing one keeps its own. Default: 0o666 less the umask. */
 	readonly mode?: number | undefined;
+	/**
+	 * How many of the last good generations of the document are kept beside it, up to 998. The document that is replaced
+	 * becomes the newest backup where it is whole JSON; a bad one never does. Merged writes keep the most that one of them
+	 * asked for; a write without the option leaves the backups as they are.
+	 * @defaultValue `0`
+	 */
+	readonly backups?: number | undefined;
 	/** Called after each chunk of up to 128 KiB that went to the file, the last one included; after a snapshot once. An exception from it cancels the write and is what it rejects with. */
 	readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
@@ -133,6 +140,8 @@ export interface PendingFileOptions extends Ports {
 	readonly durability?: Durability | undefined;
 	/** Permission bits for a document that does not exist yet; an existing one keeps its own. */
 	readonly mode?: number | undefined;
+	/** As for every write: see {@link FileOptions.backups}. @defaultValue `0` */
+	readonly backups?: number | undefined;
 	/** Discards the file; the call under way rejects with the signal's reason. Ignored once `commit` has renamed. */
 	readonly signal?: AbortSignal | undefined;
 }
@@ -161,10 +170,14 @@ export interface FallbackReason {
 	readonly path: string;
 	/**
 	 * - `missing`: there is no document, `fallback` is given
+	 * - `backup`: the document is missing, empty or no JSON; the newest backup that is good is given
 	 * - `aside`: the document had been moved aside (Windows) for its successor, which has not come; it is given
 	 */
-	readonly reason: 'missing' | 'aside';
+	readonly reason: 'missing' | 'backup' | 'aside';
+	/** What is wrong with the document. */
 	readonly error: DurableJsonError;
+	/** The file that was read in its place; undefined for `fallback`. */
+	readonly source?: string | undefined;
 }
 
 /** Options of `readJsonLines`. */
@@ -179,8 +192,8 @@ export interface ReadLinesOptions<T = unknown> {
 /** Options of `readJson`. */
 export interface ReadOptions<T = unknown> extends ReadLinesOptions<T> {
 	/**
-	 * What to give where there is no document, as it is: the schema is not asked. Without it that is an error. A document
-	 * that is there but corrupt is an error in any case.
+	 * What to give where there is no document and no good backup, as it is: the schema is not asked. Without it that is an
+	 * error. A document that is there but corrupt, without a good backup, is an error in any case.
 	 */
 	readonly fallback?: T | undefined;
 	/** Told whenever something else than the document is given. */

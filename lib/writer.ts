@@ -51,7 +51,7 @@ export function createWriter(options?: WriterOptions): JsonWriter {
 }
 
 /** The part of a request that depends on what is written. */
-type Content = Pick<Request, 'begin' | 'rereadable' | 'mayBeEmpty' | 'snapshot'> & {
+type Content = Pick<Request, 'begin' | 'content' | 'rereadable' | 'mayBeEmpty' | 'snapshot'> & {
 	/** What the caller handed over: a stream among it is closed where it is not read. */
 	readonly value: unknown;
 };
@@ -130,6 +130,7 @@ class Writer implements JsonWriter {
 		const begin = (): ByteSource => createJsonLinesSource(rows, json);
 		return this.#submit(path, options, {
 			value: rows,
+			content: 'lines',
 			rereadable,
 			begin,
 			mayBeEmpty: true,
@@ -141,7 +142,8 @@ class Writer implements JsonWriter {
 		if (!isFileData(data)) throw invalidArgument('data', 'a string, a view of bytes, or an iterable of those', data);
 		const rereadable = isRereadable(data) && !(typeof data === 'object' && 'next' in data);
 		const begin = (): ByteSource => createFileDataSource(data);
-		return this.#submit(path, options, { value: data, rereadable, begin, mayBeEmpty: true, snapshot: false }).promise;
+		const content = { value: data, content: undefined, rereadable, begin, mayBeEmpty: true, snapshot: false };
+		return this.#submit(path, options, content).promise;
 	}
 
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
@@ -156,7 +158,14 @@ class Writer implements JsonWriter {
 
 	async remove(path: string | URL): Promise<void> {
 		const begin = (): ByteSource => createFileDataSource('');
-		const nothing = { value: undefined, rereadable: true, begin, mayBeEmpty: true, snapshot: false };
+		const nothing = {
+			value: undefined,
+			content: undefined,
+			rereadable: true,
+			begin,
+			mayBeEmpty: true,
+			snapshot: false,
+		};
 		await this.#submit(path, undefined, nothing, 'remove').promise;
 	}
 
@@ -218,7 +227,14 @@ class Writer implements JsonWriter {
 		if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
 		const begin = (): ByteSource => createValueSource(value, json);
 		const snapshot = json.consistency === 'snapshot';
-		const content = { value, rereadable: isRereadable(value), begin, mayBeEmpty: false, snapshot };
+		const content = {
+			value,
+			content: 'json',
+			rereadable: isRereadable(value),
+			begin,
+			mayBeEmpty: false,
+			snapshot,
+		} as const;
 		return this.#submit(path, options, content);
 	}
 

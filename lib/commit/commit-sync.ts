@@ -5,8 +5,10 @@
 import path from 'node:path';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { ByteSource } from '../json/byte-source.ts';
+import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat, OpenFileSync, SyncFileSystem } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
+import { isWhole, keepBackupSync, rememberGood, removeKeptSync } from './backups.ts';
 import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
 import { keepMetadataSync } from './metadata.ts';
 import { noText, notSerializable, OwnFailure } from './own-failure.ts';
@@ -24,6 +26,9 @@ export interface SyncJob {
 	readonly sequence: number;
 	readonly durability: Durability;
 	readonly mode: number | undefined;
+	readonly backups: number;
+	/** What is written, where that is JSON. */
+	readonly content: JsonFormat | undefined;
 	readonly mayBeEmpty: boolean;
 	/** Called before the document takes its name: whoever is at work on it must not undo that. */
 	readonly displace: () => void;
@@ -52,6 +57,7 @@ export function removeDocumentSync(ports: CommitPorts, target: Target, displace:
 	try {
 		displace();
 		removeDeadTempsSync(ports, target.directory, (temp) => belongsTo(temp, target.name));
+		removeKeptSync(ports.fileSystem, target);
 		removeIfPresentSync(sync, path.join(target.directory, target.name));
 	} catch (error) {
 		throw failure(target, 'remove', error, 'unknown');
@@ -149,7 +155,7 @@ class SyncCommit {
 		if (this.#job.durability !== 'none') file.sync();
 	}
 
-	#publish({ pathOf }: TempFileSync): void {
+	#publish({ pathOf, file }: TempFileSync): void {
 		const { existing, directory, name } = this.#target;
 		let from = pathOf('part');
 		if (existing === undefined && this.#job.durability !== 'none') {
@@ -157,9 +163,15 @@ class SyncCommit {
 			this.#sync.rename(from, pathOf('ready'));
 			from = pathOf('ready');
 		}
+		const { backups, content } = this.#job;
+		if (existing !== undefined && backups > 0) {
+			this.#step = 'backup';
+			keepBackupSync(this.#ports, this.#target, backups);
+		}
 		this.#step = 'rename';
 		this.#job.displace();
 		renameHeldSync(this.#ports.fileSystem, { from, to: path.join(directory, name), aside: pathOf('aside') });
+		if (backups > 0 && isWhole(name, content)) rememberGood(this.#ports.fileSystem, this.#target.key, file.stat());
 	}
 }
 

@@ -2,14 +2,16 @@
 import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { ActiveCommit } from './active-commit.ts';
+import { removeKept } from './backups.ts';
 import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
+import { openToSync } from './read-only.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
 import { belongsTo, formatOrder, formatTempName } from './temp-name.ts';
 
 /**
- * Removes the document and its temporary files, and makes that durable. A document that is missing is fine.
+ * Removes the document, its temporary files and its backups, and makes that durable. A document that is missing is fine.
  * @param active asked before the name goes
  * @param onRemoved called when the name is gone, before that is durable
  */
@@ -25,7 +27,8 @@ export async function removeDocument(
 		// Another user's, and maybe alive: whether it comes to anything is for that user's recovery to tell.
 		if (codeOf(error) !== 'EACCES') throw failure(target, 'remove', error, 'not_applied');
 	}
-	const first = count > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
+	const kept = await removeBackups(ports, target);
+	const first = count + kept > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
 	active.check();
 	const unnamed = unname(ports, target);
 	try {
@@ -38,6 +41,17 @@ export async function removeDocument(
 	onRemoved();
 	const { directorySynced, directorySyncs } = await syncDirectory(ports, target, 'unknown');
 	return { directorySynced, directorySyncs: directorySyncs + (first?.directorySyncs ?? 0) };
+}
+
+/** @returns how many. */
+async function removeBackups({ fileSystem }: CommitPorts, target: Target): Promise<number> {
+	try {
+		return await removeKept(fileSystem, target);
+	} catch (error) {
+		// Nothing can stand in a directory that is missing.
+		if (codeOf(error) === 'ENOENT') return 0;
+		throw failure(target, 'remove', error, 'not_applied');
+	}
 }
 
 /**
@@ -75,8 +89,7 @@ export async function hardenDocument(
 	const { fileSystem } = ports;
 	try {
 		if (wanted.file) {
-			const mode = fileSystem.semantics === 'win32' ? 'update' : 'read';
-			const file = await fileSystem.open(path.join(target.directory, target.name), mode);
+			const file = await openToSync(fileSystem, target.key);
 			try {
 				await file.sync();
 			} finally {

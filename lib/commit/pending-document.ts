@@ -7,8 +7,10 @@
  */
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
+import { isWhole, keepBackup, rememberGood } from './backups.ts';
 import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
 import { keepMetadata } from './metadata.ts';
 import { OwnFailure } from './own-failure.ts';
@@ -30,6 +32,10 @@ export interface CommitOptions {
 	readonly mode: number | undefined;
 	/** The write's place in the order. */
 	readonly sequence: number;
+	/** How many generations are kept as backups; 0 for none, and for no change of those that are there. */
+	readonly backups: number;
+	/** What is written, where that is JSON. */
+	readonly content: JsonFormat | undefined;
 	/** True where all bytes are at hand, so that the rename is near. */
 	readonly brief: boolean;
 	/** Told where the temporary file will be, before it is opened. */
@@ -60,6 +66,8 @@ export class PendingDocument {
 	readonly #options: CommitOptions;
 	readonly #temp: TempFile;
 	#phase: Phase = 'open';
+	/** What the handle said when all was written. */
+	#staged: FileStat | undefined;
 	#bytes = 0;
 	#fileSyncs = 0;
 	#retries = 0;
@@ -141,8 +149,10 @@ export class PendingDocument {
 		this.#approach();
 		await this.#attempt('metadata', () => this.#setMetadata());
 		await this.#attempt('write', async () => {
-			const { sizeBytes } = file.statSync();
+			const staged = file.statSync();
+			const { sizeBytes } = staged;
 			if (sizeBytes !== this.#bytes) throw new Error(`the file has ${sizeBytes} bytes, ${this.#bytes} were written`);
+			this.#staged = staged;
 		});
 		if (this.#options.durability !== 'none') {
 			await this.#attempt('sync', () => file.sync());
@@ -169,6 +179,8 @@ export class PendingDocument {
 			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready'), 0));
 			this.#phase = 'ready';
 		}
+		const { backups, content } = this.#options;
+		if (backups > 0 && this.#stands) await this.#attempt('backup', () => keepBackup(this.#ports, this.target, backups));
 		const from = this.#tempPath;
 		try {
 			check();
@@ -179,6 +191,9 @@ export class PendingDocument {
 			if (!(await this.#isAt(to))) throw await this.#fail('rename', error);
 		}
 		this.#phase = 'renamed';
+		if (backups > 0 && this.#staged !== undefined && isWhole(this.target.name, content)) {
+			rememberGood(fileSystem, to, this.#staged);
+		}
 		this.#departed();
 	}
 

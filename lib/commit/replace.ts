@@ -10,6 +10,7 @@ import { retryChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
+import { isReadOnly, isReadOnlySync, setReadOnly, setReadOnlySync } from './read-only.ts';
 
 const HELD = new Set(['EPERM', 'EACCES', 'EBUSY']);
 
@@ -28,8 +29,29 @@ export interface Replacement {
 	readonly check: () => void;
 }
 
-/** Renames `from` over `to`. @returns how often that was repeated. Rejects with the system's error when the budget is used up and moving aside fails too. */
+/**
+ * Renames `from` over `to`, which keeps its read-only attribute. @returns how often that was repeated. Rejects with the
+ * system's error when the budget is used up and moving aside fails too.
+ */
 export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<number> {
+	try {
+		return await replaceOrMoveAside(fileSystem, clock, job);
+	} catch (error) {
+		if (!HELD.has(codeOf(error) ?? '') || !(await isReadOnly(fileSystem, job.to))) throw error;
+	}
+	await setReadOnly(fileSystem, job.to, false);
+	const attempts = await replaceOrMoveAside(fileSystem, clock, job).catch(async (error: unknown) => {
+		await setReadOnly(fileSystem, job.to, true).catch(whyItFailedCounts);
+		throw error;
+	});
+	await setReadOnly(fileSystem, job.to, true);
+	return attempts;
+}
+
+/** The document is as it was but for its attribute. */
+function whyItFailedCounts(): void {}
+
+async function replaceOrMoveAside(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<number> {
 	const startMs = clock.monotonicMs();
 	let pauseMs = FIRST_PAUSE_MS;
 	let attempt = 1;
@@ -40,6 +62,7 @@ export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, jo
 			return attempt - 1;
 		} catch (error) {
 			if (!HELD.has(codeOf(error) ?? '')) throw error;
+			if (attempt === 1 && (await isReadOnly(fileSystem, job.to))) throw error;
 			if (clock.monotonicMs() - startMs >= BUDGET_MS) break;
 			const jitter = 0.5 + Number.parseInt(fileSystem.uniqueId().slice(0, 8), 16) / 2 ** 32;
 			const delayMs = Math.min(MAX_PAUSE_MS, pauseMs) * jitter;
@@ -59,7 +82,20 @@ const SYNC_ATTEMPTS = 10;
 const SYNC_PAUSE_MS = 10;
 
 /** {@link replaceHeldTarget}, holding the event loop; elsewhere than on Windows it is a rename. */
-export function renameHeldSync({ sync, semantics }: FileSystem, { from, to, aside }: Omit<Replacement, 'check'>): void {
+export function renameHeldSync(fileSystem: FileSystem, job: Omit<Replacement, 'check'>): void {
+	if (fileSystem.semantics === 'posix' || !isReadOnlySync(fileSystem, job.to)) {
+		renameOrMoveAsideSync(fileSystem, job);
+		return;
+	}
+	setReadOnlySync(fileSystem, job.to, false);
+	try {
+		renameOrMoveAsideSync(fileSystem, job);
+	} finally {
+		setReadOnlySync(fileSystem, job.to, true);
+	}
+}
+
+function renameOrMoveAsideSync({ sync, semantics }: FileSystem, { from, to, aside }: Omit<Replacement, 'check'>): void {
 	for (let attempt = 1; attempt <= SYNC_ATTEMPTS; attempt++) {
 		try {
 			sync.rename(from, to);

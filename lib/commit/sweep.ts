@@ -1,22 +1,12 @@
-/**
- * Removing this library's own temporary files that no live writer holds.
- *
- * A file that was locked, and whose lock can be taken, has lost its writer: locks end with the process. Where the writer or
- * the sweeper has no locks, age decides.
- */
+/** Removing this library's own temporary files that no live writer holds. */
 import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
-import type { FileStat, FileSystem, LockAttempt } from '../ports/file-system.ts';
+import type { FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
+import { ageLimit, judgeLiveness, withLiveness } from './liveness.ts';
 import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
-import { hashDocumentName, type Life, parseTempName, type TempName } from './temp-name.ts';
-
-/** Without locks a temporary file is taken for dead when nothing was written to it for so long. */
-const UNLOCKED_MAX_AGE_MS = 60 * 60 * 1000;
-
-/** Shorter names are never hashed: name and frame fit in 143 bytes even at three bytes a character. */
-const MIN_HASHED_LENGTH = 30;
+import { hashDocumentName, type Life, mayBeHashed, parseTempName, type TempName } from './temp-name.ts';
 
 /** Directories remembered as swept; the oldest is forgotten past that, and merely swept again. */
 const MAX_REMEMBERED = 1024;
@@ -43,9 +33,7 @@ export async function sweepDirectory(ports: CommitPorts, directory: string): Pro
 		if (temp.state === 'part') return true;
 		const { document } = temp;
 		if ('name' in document) return present.has(document.name);
-		return Array.from(present).some(
-			(name) => name.length > MIN_HASHED_LENGTH && hashDocumentName(name) === document.hash,
-		);
+		return Array.from(present).some((name) => mayBeHashed(name) && hashDocumentName(name) === document.hash);
 	});
 	for (const { path: file, error } of failures) recoverChannel.publish({ path: file, action: 'remove', error });
 }
@@ -87,27 +75,14 @@ export async function removeDeadTemps(
 
 /** Removes a temporary file unless a live writer holds it. @returns whether it did. */
 async function removeIfDead(ports: CommitPorts, file: string, life: Life): Promise<boolean> {
-	const { fileSystem } = ports;
-	// A link, a pipe or a directory of such a name is none of ours.
-	if ((await fileSystem.lstat(file))?.kind !== 'file') return false;
-	const opened = await fileSystem.open(file, 'update');
-	try {
-		const dead = isDead(ports, opened.tryLock(), opened.statSync(), life);
+	const removed = await withLiveness(ports, file, life, ageLimit(ports), async ({ liveness }) => {
+		if (liveness !== 'dead') return false;
 		// Nothing else can have taken the name meanwhile: it has 64 random bits.
-		if (dead) {
-			await removeIfPresent(fileSystem, file);
-			recoverChannel.publish({ path: file, action: 'removed' });
-		}
-		return dead;
-	} finally {
-		await opened.close();
-	}
-}
-
-/** Has the file lost its writer? */
-function isDead({ clock }: CommitPorts, lock: LockAttempt, { modifiedMs }: FileStat, life: Life): boolean {
-	if (life === 'lock' && lock !== 'unsupported') return lock === 'locked';
-	return lock !== 'busy' && clock.epochMs() - modifiedMs > UNLOCKED_MAX_AGE_MS;
+		await removeIfPresent(ports.fileSystem, file);
+		recoverChannel.publish({ path: file, action: 'removed' });
+		return true;
+	});
+	return removed ?? false;
 }
 
 /** As {@link removeDeadTemps}, holding the event loop; throws at the first that cannot be looked at or removed. */
@@ -119,7 +94,8 @@ export function removeDeadTempsSync(ports: CommitPorts, directory: string, wante
 		if (temp === undefined || !wanted(temp) || sync.lstat(file)?.kind !== 'file') continue;
 		const opened = sync.open(file, 'update');
 		try {
-			if (isDead(ports, opened.tryLock(), opened.stat(), temp.life)) removeIfPresentSync(sync, file);
+			const { liveness } = judgeLiveness(opened.tryLock(), opened.stat(), temp.life, ageLimit(ports));
+			if (liveness === 'dead') removeIfPresentSync(sync, file);
 		} finally {
 			opened.close();
 		}

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
+import { parseKeptName } from './kept-name.ts';
 import { parseTempName } from './temp-name.ts';
 
 export interface Target {
@@ -88,8 +89,9 @@ export function assertWritable(submitted: string, name: string, existing: FileSt
 		throw unsupported(submitted, 'is a device, a pipe or a socket: it cannot be replaced');
 	}
 	// It would be taken for a leftover, and removed.
-	if (parseTempName(name) !== undefined)
-		throw unsupported(submitted, 'has the name of a temporary file of this library');
+	if (parseTempName(name) !== undefined || parseKeptName(name) !== undefined) {
+		throw unsupported(submitted, 'has a name that this library gives to files of its own');
+	}
 }
 
 function unsupported(submitted: string, why: string): DurableJsonError {

@@ -34,7 +34,7 @@ export interface TempName extends TempIdentity {
 }
 
 /** The shortest NAME_MAX met in the field: eCryptfs has 143 bytes where others have 255. */
-const NAME_MAX_BYTES = 143;
+export const NAME_MAX_BYTES = 143;
 
 const PATTERN = /^\.dj1([nh])([la])-([0-9a-z]{15})-([0-9a-f]{16})-(.+)\.(part|ready|aside)$/s;
 
@@ -67,8 +67,16 @@ export function parseTempName(name: string): TempName | undefined {
 }
 
 /** Does the name belong to the document of this name? */
-export function belongsTo(temp: TempName, document: string): boolean {
+export function belongsTo(temp: Pick<TempName, 'document'>, document: string): boolean {
 	return 'name' in temp.document ? temp.document.name === document : temp.document.hash === hashDocumentName(document);
+}
+
+/** Shorter names are never hashed: name and frame fit in 143 bytes even at three bytes a character. */
+const MIN_HASHED_LENGTH = 30;
+
+/** Is the name long enough that a hash may stand for it? */
+export function mayBeHashed(document: string): boolean {
+	return document.length > MIN_HASHED_LENGTH;
 }
 
 /** What stands for a document's name where that is too long. */

@@ -82,7 +82,7 @@ class Commit {
 	 */
 	async start(job: DocumentJob, whole: boolean): Promise<boolean> {
 		const { clock } = this.#ports;
-		const { active, onProgress, signal, source, mayBeEmpty, durability, mode, sequence } = job;
+		const { active, onProgress, signal, source, mayBeEmpty, durability, mode, sequence, backups, content } = job;
 		const onNamed = (pathOf: ActiveCommit['pathOf']): void => {
 			active.pathOf = pathOf;
 		};
@@ -92,7 +92,7 @@ class Commit {
 			path: this.#target.path,
 			source,
 			open: () => {
-				const options = { durability, mode, sequence, brief: source.done, onNamed };
+				const options = { durability, mode, sequence, backups, content, brief: source.done, onNamed };
 				return PendingDocument.open(this.#ports, this.#target, options);
 			},
 			signal,

@@ -13,6 +13,8 @@ export interface Sealed {
 	readonly newest: Submission;
 	/** The highest that was asked for. */
 	readonly durability: Durability;
+	/** The most that were asked for. */
+	readonly backups: number;
 	/** Aborted when the write is not wanted any more; undefined where nobody can abort it. */
 	readonly signal: AbortSignal | undefined;
 }
@@ -32,6 +34,7 @@ export class Batch {
 	#newest: Submission | undefined;
 	#before: Submission | undefined;
 	#durability: Durability = 'none';
+	#backups = 0;
 	/** Set while the newest is being written, where its caller can abort it. */
 	#inFlight: AbortController | undefined;
 	/** True once no newer call may join. */
@@ -71,6 +74,11 @@ export class Batch {
 		return this.#durability;
 	}
 
+	/** The most backups that were asked for. */
+	get backups(): number {
+		return this.#backups;
+	}
+
 	/** Has the document its name already? */
 	get isRenamed(): boolean {
 		return this.#renamed;
@@ -84,7 +92,8 @@ export class Batch {
 		if (keeps) this.#before = previous;
 		this.#newest = submission;
 		this.#carried.add(submission);
-		const { durability } = submission.request;
+		const { durability, backups } = submission.request;
+		this.#backups = Math.max(this.#backups, backups);
 		if (isWeaker(this.#durability, durability)) this.#durability = durability;
 		submission.listen((reason) => this.#abort(submission, reason));
 		// Last: closing a source runs its own code, which may write to this path again.
@@ -97,7 +106,7 @@ export class Batch {
 		const newest = this.#newest;
 		if (newest === undefined) return undefined;
 		this.#inFlight = newest.request.signal && new AbortController();
-		return { newest, durability: this.#durability, signal: this.#inFlight?.signal };
+		return { newest, durability: this.#durability, backups: this.#backups, signal: this.#inFlight?.signal };
 	}
 
 	/** The document has its name: aborts come too late from now on. */

@@ -101,7 +101,8 @@ function land(
 	const wrote = !isOvertaken(entry, sequence);
 	if (wrote) {
 		const removed = newest.request.kind === 'remove';
-		const bytes = commit(ports, target, newest, durability, () => {
+		const backups = Math.max(...carriers.map((batch) => batch.backups));
+		const bytes = commit(ports, target, newest, { durability, backups }, () => {
 			active?.displace(sync);
 			entry.active?.displace(sync);
 		});
@@ -136,10 +137,10 @@ function commit(
 	ports: CommitPorts,
 	target: Target,
 	submission: Submission,
-	durability: Durability,
+	{ durability, backups }: { readonly durability: Durability; readonly backups: number },
 	displace: () => void,
 ): number {
-	const { kind, path, rereadable, mode, mayBeEmpty } = submission.request;
+	const { kind, path, rereadable, mode, mayBeEmpty, content } = submission.request;
 	if (kind === 'remove') {
 		removeDocumentSync(ports, target, displace);
 		return 0;
@@ -150,6 +151,8 @@ function commit(
 		source: submission.begin(),
 		sequence,
 		durability,
+		backups,
+		content,
 		mode,
 		mayBeEmpty,
 		displace,

@@ -246,12 +246,13 @@ export class Lane {
 }
 
 function toJob(
-	{ newest, durability, signal }: Sealed,
+	{ newest, durability, backups, signal }: Sealed,
 	active: ActiveCommit,
 	onRenamed: (bytes: number) => void,
 ): DocumentJob {
-	const { mode, onProgress, mayBeEmpty, snapshot } = newest.request;
+	const { mode, onProgress, mayBeEmpty, snapshot, content } = newest.request;
 	const { sequence } = newest;
 	const source = newest.begin();
-	return { sequence, durability, mode, signal, active, onProgress, mayBeEmpty, snapshot, onRenamed, source };
+	const asked = { sequence, durability, backups, content, mode, signal, onProgress };
+	return { ...asked, active, mayBeEmpty, snapshot, onRenamed, source };
 }

@@ -2,6 +2,7 @@
 import { onAbort } from '../abort.ts';
 import { notSerializable } from '../commit/own-failure.ts';
 import type { ByteSource } from '../json/byte-source.ts';
+import type { JsonFormat } from '../json/validator.ts';
 import type { Bytes, Durability, Milliseconds, WriteProgress, WriteReceipt } from '../types.ts';
 import type { CallCounters } from './counters.ts';
 
@@ -12,6 +13,9 @@ export interface Request {
 	readonly path: string;
 	readonly durability: Durability;
 	readonly mode: number | undefined;
+	readonly backups: number;
+	/** What is written, where that is JSON. */
+	readonly content: JsonFormat | undefined;
 	readonly signal: AbortSignal | undefined;
 	readonly onProgress: ((progress: WriteProgress) => void) | undefined;
 	readonly mayBeEmpty: boolean;

@@ -33,6 +33,8 @@ export class PathCalls {
 				if (node !== undefined && mode === 'create-exclusive') throw systemError('EEXIST', 'open', path);
 				if (node === undefined && (mode === 'read' || mode === 'update')) throw systemError('ENOENT', 'open', path);
 				if (node?.kind === 'directory' && mode !== 'read') throw systemError('EISDIR', 'open', path);
+				const writes = mode === 'update' || mode === 'append-create';
+				if (this.#rules.semantics === 'win32' && writes && isReadOnly(node)) throw systemError('EPERM', 'open', path);
 				node ??= this.createFile(path, permissions);
 				const handle = this.#handles.add(node, path, mode);
 				call.handle = handle.id;
@@ -193,8 +195,13 @@ export class PathCalls {
 		if (source.kind === 'directory' && target.kind !== 'directory') throw systemError('ENOTDIR', 'rename', to);
 		if (target.kind === 'directory' && target.entries.size > 0) throw systemError('ENOTEMPTY', 'rename', to);
 		const isOpen = this.#handles.isOpen(target);
-		if (this.#rules.semantics === 'win32' && isOpen) throw systemError('EPERM', 'rename', to);
+		if (this.#rules.semantics === 'win32' && (isOpen || isReadOnly(target))) throw systemError('EPERM', 'rename', to);
 	}
+}
+
+/** Windows' attribute: the only permission that it has. */
+function isReadOnly(node: Inode | undefined): boolean {
+	return node?.kind === 'file' && (node.now.mode & 0o200) === 0;
 }
 
 function lookUp<T>(name: CallName, path: string, apply: () => T): CallPlan<T> {

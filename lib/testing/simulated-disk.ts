@@ -16,7 +16,8 @@ import { Volume } from './volume.ts';
 
 /** How a simulated disk behaves. */
 export interface SimulatedDiskOptions {
-	/** Default `'posix'`. `'win32'`: no directory syncs, no rename over an open file, one permission bit. */
+	/** Default `'posix'`. `'win32'`: no directory syncs, no rename over an open file; one permission bit,
+	 * which keeps a file from being opened for writing and renamed over. */
 	readonly semantics?: 'posix' | 'win32';
 	/** Of {@link SimulatedDisk.uniqueId}. Default 1. */
 	readonly seed?: number;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createWriter, type JsonWriter } from '../../lib/index.ts';
+import { createWriter, type JsonWriter, recover } from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 
@@ -89,6 +89,48 @@ describe('under the rules of Windows', () => {
 		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"old"');
 		expect(temps(disk)).toEqual([]);
 		expect(disk.openHandles()).toEqual([]);
+	});
+
+	it.each(['asynchronous', 'synchronous'])(
+		'replaces a read-only document at once, and it stays read-only: %s',
+		async (how) => {
+			const { disk, clock, writer } = windows();
+			disk.plantFile('/data/a.json', '"old"', { mode: 0o444 });
+			for (const value of ['new', 'newer']) {
+				const write = writer.write('/data/a.json', value, { backups: 1 });
+				if (how === 'synchronous') writer.flushSync();
+				expect(await runClock(clock, write, () => undefined)).toBe(0);
+				await write;
+				expect(disk.peekFile('/data/a.json')?.toString()).toBe(`"${value}"\n`);
+				expect((await disk.stat('/data/a.json')).mode).toBe(0o444);
+			}
+			expect(disk.paths()).toHaveLength(3);
+			expect(disk.openHandles()).toEqual([]);
+		},
+	);
+
+	it('leaves a read-only document read-only where it cannot be replaced', async () => {
+		const { disk, clock, writer } = windows();
+		disk.plantFile('/data/a.json', '"old"', { mode: 0o444 });
+		const inner = disk.rename.bind(disk);
+		disk.rename = async (from, to) => {
+			if (to === '/data/a.json' && (await disk.stat(to)).mode !== 0o444) {
+				throw Object.assign(new Error('EIO: injected'), { code: 'EIO' });
+			}
+			await inner(from, to);
+		};
+		const write = writer.write('/data/a.json', 'new');
+		await runClock(clock, write, () => undefined);
+		await expect(write).rejects.toMatchObject({ step: 'rename', outcome: 'not_applied', cause: { code: 'EIO' } });
+		expect((await disk.stat('/data/a.json')).mode).toBe(0o444);
+		expect(temps(disk)).toEqual([]);
+	});
+
+	it('recovers read-only files', async () => {
+		const { disk, clock } = windows();
+		disk.plantFile('/data/b.json.tmp', '[1]', { mode: 0o444 });
+		await recover('/data', { fileSystem: disk, clock });
+		expect(disk.peekFile('/data/b.json')?.toString()).toBe('[1]');
 	});
 
 	it('stops the repetition when the write is aborted', async () => {

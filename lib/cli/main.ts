@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+/**
+ * The command line. Results go to stdout, complaints and progress to stderr, progress only where that is a terminal. Exit
+ * codes: {@link EXIT}.
+ */
+import { parseArgs } from 'node:util';
+import { codeOf, messageOf } from '../errors.ts';
+import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
+import { recoverCommand } from './recover-command.ts';
+import { verifyCommand } from './verify-command.ts';
+
+const commands: Readonly<Record<string, Command>> = { recover: recoverCommand, verify: verifyCommand };
+
+/** The last line is rewritten no more often than it can be read. */
+const PROGRESS_INTERVAL_MS = 100;
+
+function openTerminal(): Terminal {
+	let shown = false;
+	let lastMs = 0;
+	const clear = (): void => {
+		if (shown) process.stderr.write('\r\x1b[K');
+		shown = false;
+	};
+	return {
+		print(line) {
+			clear();
+			process.stdout.write(`${line}\n`);
+		},
+		complain(line) {
+			clear();
+			process.stderr.write(`${line}\n`);
+		},
+		progress(line) {
+			const nowMs = performance.now();
+			if (line === '') clear();
+			if (line === '' || !process.stderr.isTTY || nowMs - lastMs < PROGRESS_INTERVAL_MS) return;
+			lastMs = nowMs;
+			process.stderr.write(`\r\x1b[K${line}`);
+			shown = true;
+		},
+	};
+}
+
+function usage(): string {
+	const lines = ['Usage: durable-json <command> [options]', ''];
+	for (const command of Object.values(commands)) {
+		lines.push(`  durable-json ${command.usage}`, `      ${command.summary}`);
+		for (const [name, { short, help }] of Object.entries(command.options)) {
+			const flag = `${short === undefined ? '' : `-${short}, `}--${name}`;
+			lines.push(`      ${flag.padEnd(20)} ${help}`);
+		}
+		lines.push('');
+	}
+	lines.push(
+		'Exit codes: 0 all is whole, or is again; 1 a document is bad or lost; 2 the command line is not understood;',
+	);
+	lines.push('3 something could not be looked at or changed.');
+	return lines.join('\n');
+}
+
+async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+	const [name = '', ...rest] = args;
+	if (['--help', '-h', 'help'].includes(name)) {
+		terminal.print(usage());
+		return EXIT.ok;
+	}
+	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+	if (command === undefined) {
+		terminal.complain(name === '' ? usage() : `durable-json: there is no command '${name}'; try --help`);
+		return EXIT.usage;
+	}
+	try {
+		const [argument, options] = parse(command, rest);
+		if (options.help === true) {
+			terminal.print(usage());
+			return EXIT.ok;
+		}
+		return await command.run(argument, options, terminal);
+	} catch (error) {
+		terminal.complain(`durable-json: ${messageOf(error)}`);
+		return isUsageError(error) ? EXIT.usage : EXIT.failed;
+	}
+}
+
+function parse(command: Command, args: readonly string[]): [string, OptionValues] {
+	const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const;
+	const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+	const [argument = '', ...more] = positionals;
+	if (values.help !== true && (argument === '' || more.length > 0)) {
+		throw new UsageError(`one path is needed: durable-json ${command.usage}`);
+	}
+	return [argument, values as OptionValues];
+}
+
+class UsageError extends Error {}
+
+/** What parseArgs throws, what the library says of arguments, and a regular expression that is none. */
+function isUsageError(error: unknown): boolean {
+	const code = codeOf(error) ?? '';
+	return (
+		error instanceof UsageError ||
+		error instanceof SyntaxError ||
+		code.startsWith('ERR_PARSE_ARGS') ||
+		code === 'ERR_INVALID_ARGUMENT'
+	);
+}
+
+// Who reads the output may stop before its end, as `head` does: what was asked for is done all the same.
+process.stdout.on('error', (error) => {
+	if (codeOf(error) !== 'EPIPE') throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2), openTerminal());

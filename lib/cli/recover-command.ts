@@ -1,0 +1,83 @@
+/** `durable-json recover <path>` */
+import path from 'node:path';
+import { messageOf } from '../errors.ts';
+import { type RecoverOptions, recover } from '../recover.ts';
+import type { RecoveredDocument, RecoveredFile, RecoveryReport } from '../recovery/report.ts';
+import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
+
+export const recoverCommand: Command = {
+	usage: 'recover <file or directory>',
+	summary: 'restores what a crash has left bad or missing, and removes what dead writers left',
+	options: {
+		'dry-run': { type: 'boolean', short: 'n', help: 'change nothing, say what would be done' },
+		recursive: { type: 'boolean', short: 'r', help: 'go into the directories below' },
+		classic: { type: 'boolean', help: 'in a directory, too, remove <document>.tmp and .bak beside a whole document' },
+		match: { type: 'string', help: 'a regular expression for the names of the documents to judge' },
+		'unlocked-max-age': { type: 'string', help: 'seconds after which a file without a lock counts as dead (3600)' },
+		json: { type: 'boolean', help: 'print the report as JSON' },
+	},
+	async run(argument, options, terminal) {
+		const report = await recover(argument, {
+			...toRecoverOptions(options),
+			onProgress: ({ examined, known }) => terminal.progress(`${examined} of ${known} documents`),
+		});
+		terminal.progress('');
+		if (options.json) terminal.print(JSON.stringify(report, withMessages, 2));
+		else printReport(report, terminal);
+		return exitCodeOf(report);
+	},
+};
+
+function toRecoverOptions(options: OptionValues): RecoverOptions {
+	const { match, 'unlocked-max-age': seconds } = options;
+	return {
+		dryRun: options['dry-run'] === true,
+		recursive: options.recursive === true,
+		...(options.classic === true && { classic: true }),
+		...(typeof match === 'string' && { match: new RegExp(match) }),
+		...(typeof seconds === 'string' && { unlockedMaxAgeMs: Number(seconds) * 1000 }),
+	};
+}
+
+function exitCodeOf({ documents, failures }: RecoveryReport): ExitCode {
+	if (failures.length > 0) return EXIT.failed;
+	return documents.some(({ outcome }) => outcome === 'lost') ? EXIT.bad : EXIT.ok;
+}
+
+function printReport(report: RecoveryReport, terminal: Terminal): void {
+	const { documents, orphans, failures, dryRun, livenessBy } = report;
+	for (const document of documents) printDocument(document, report, terminal);
+	for (const orphan of orphans) printFile(orphan, '', terminal);
+	for (const { path: file, error } of failures) terminal.complain(`${file}: ${messageOf(error)}`);
+	const count = (outcome: RecoveredDocument['outcome']): number =>
+		documents.filter((document) => document.outcome === outcome).length;
+	const files = [...documents.flatMap((document) => document.files), ...orphans];
+	const removed = files.filter(({ action }) => action === 'removed').length;
+	const parts = [
+		`${report.examined} examined`,
+		`${count('restored')} ${dryRun ? 'to restore' : 'restored'}`,
+		`${count('lost')} lost`,
+		`${removed} files ${dryRun ? 'to remove' : 'removed'}`,
+		`${failures.length} failures`,
+	];
+	terminal.print(`${parts.join(', ')}${dryRun ? ' (dry run: nothing was changed)' : ''}`);
+	if (livenessBy === 'age') terminal.print('some files have no lock: their age told whether their writers live');
+}
+
+function printDocument(document: RecoveredDocument, { dryRun }: RecoveryReport, terminal: Terminal): void {
+	const { outcome, rolledBack, quarantined } = document;
+	const verb = dryRun && outcome === 'restored' ? 'to restore' : outcome;
+	terminal.print(`${document.path}: ${verb}: ${document.why}${rolledBack ? ' (an older generation)' : ''}`);
+	if (quarantined !== undefined) terminal.print(`  the bad one is ${path.basename(quarantined)}`);
+	for (const file of document.files) printFile(file, '  ', terminal);
+}
+
+function printFile(file: RecoveredFile, indent: string, terminal: Terminal): void {
+	terminal.print(`${indent}${indent ? path.basename(file.path) : file.path}: ${file.action}: ${file.why}`);
+}
+
+/** Errors have no enumerable properties: what JSON would show of them is nothing. */
+function withMessages(_key: string, value: unknown): unknown {
+	if (!(value instanceof Error)) return value;
+	return { ...value, message: value.message, ...('code' in value && { code: value.code }) };
+}

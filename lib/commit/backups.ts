@@ -1,0 +1,204 @@
+/**
+ * Backups: the last generations of a document that were good, by their numbers.
+ *
+ * Before the new document takes the name, the numbers are shifted and the document that stands gets the first one as a
+ * second name (link(2)), so that there is a document at every moment. A crash in between leaves a gap in the numbers, or the
+ * document under both names: the next rotation begins there.
+ */
+import path from 'node:path';
+import { recoverChannel } from '../diagnostics.ts';
+import { codeOf } from '../errors.ts';
+import type { JsonFormat } from '../json/validator.ts';
+import type { FileStat, FileSystem } from '../ports/file-system.ts';
+import { nextSequence, sharedPart } from '../shared-state.ts';
+import { type Condition, formatOf, judgeFile } from './condition.ts';
+import { copyToTemp, NO_LINKS } from './copy-file.ts';
+import { formatBackupName, parseKeptName } from './kept-name.ts';
+import type { Target } from './target.ts';
+import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
+import { belongsTo } from './temp-name.ts';
+
+/** Documents remembered as good; one that is forgotten is read once more. */
+const MAX_REMEMBERED = 10_000;
+
+function goodDocuments(fileSystem: FileSystem): Map<string, string> {
+	return sharedPart(fileSystem.scope, 'good-documents', () => new Map<string, string>());
+}
+
+/** What tells that a file is still the one that was seen. */
+function fingerprint({ identity, sizeBytes, modifiedMs }: FileStat): string {
+	return `${identity} ${sizeBytes} ${modifiedMs}`;
+}
+
+/** This process wrote the document, or has read it, and it is whole. */
+export function rememberGood(fileSystem: FileSystem, key: string, stat: FileStat): void {
+	const good = goodDocuments(fileSystem);
+	good.delete(key);
+	good.set(key, fingerprint(stat));
+	if (good.size <= MAX_REMEMBERED) return;
+	const [oldest] = good.keys();
+	if (oldest !== undefined) good.delete(oldest);
+}
+
+/** Does the content that is written make a whole document of this name? Of bytes that is not known. */
+export function isWhole(name: string, content: JsonFormat | undefined): boolean {
+	return content !== undefined && formatOf(name) === content;
+}
+
+/** `unknown`: it has to be read to tell. */
+function goodness(fileSystem: FileSystem, { key, name }: Target, stat: FileStat): 'good' | 'empty' | 'unknown' {
+	if (goodDocuments(fileSystem).get(key) === fingerprint(stat)) return 'good';
+	const format = formatOf(name);
+	if (format !== undefined) return 'unknown';
+	// Of what is not JSON by its name nothing more is known.
+	return stat.sizeBytes > 0 ? 'good' : 'empty';
+}
+
+/**
+ * Keeps the document that stands as the newest backup, where it is good, and no more than `count` of them. Does nothing where
+ * none stands.
+ */
+export async function keepBackup(ports: CommitPorts, target: Target, count: number): Promise<void> {
+	const { fileSystem } = ports;
+	const stat = await fileSystem.lstat(target.key);
+	if (stat?.kind !== 'file') return;
+	const condition = await conditionOf(fileSystem, target, stat);
+	if (condition !== 'good') {
+		skipped(target, condition);
+		return;
+	}
+	const standing: (FileStat | undefined)[] = [];
+	for (let number = 1; number <= count; number++) {
+		standing.push(await fileSystem.lstat(backupPath(target, number)));
+		if (standing.at(-1) === undefined) break;
+	}
+	if (standing[0]?.identity !== stat.identity) {
+		for (const { from, to } of shifts(standing, count)) {
+			if (to === undefined) await removeIfPresent(fileSystem, backupPath(target, from));
+			else await unlessGone(fileSystem.rename(backupPath(target, from), backupPath(target, to)));
+		}
+		await nameBackup(ports, target, stat);
+	}
+	for (let number = count + 1; (await fileSystem.lstat(backupPath(target, number))) !== undefined; number++) {
+		await fileSystem.unlink(backupPath(target, number));
+	}
+}
+
+/**
+ * {@link keepBackup}, holding the event loop. A document that would have to be read first, or copied, is not kept: an exit
+ * handler has no time for that.
+ */
+export function keepBackupSync({ fileSystem }: CommitPorts, target: Target, count: number): void {
+	const { sync } = fileSystem;
+	const stat = sync.lstat(target.key);
+	if (stat?.kind !== 'file') return;
+	const known = goodness(fileSystem, target, stat);
+	if (known !== 'good') {
+		skipped(target, known);
+		return;
+	}
+	const standing: (FileStat | undefined)[] = [];
+	for (let number = 1; number <= count && (number === 1 || standing.at(-1) !== undefined); number++) {
+		standing.push(sync.lstat(backupPath(target, number)));
+	}
+	if (standing[0]?.identity === stat.identity) return;
+	for (const { from, to } of shifts(standing, count)) {
+		if (to === undefined) removeIfPresentSync(sync, backupPath(target, from));
+		else sync.rename(backupPath(target, from), backupPath(target, to));
+	}
+	try {
+		sync.link(target.key, backupPath(target, 1));
+	} catch (error) {
+		if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
+		skipped(target, 'unknown');
+	}
+}
+
+/** Removes the backups of a document and its quarantined ones. @returns how many. */
+export async function removeKept(fileSystem: FileSystem, { directory, name }: Target): Promise<number> {
+	const kept = (await fileSystem.readdir(directory)).filter((file) => isKeptFor(file, name));
+	for (const file of kept) await removeIfPresent(fileSystem, path.join(directory, file));
+	return kept.length;
+}
+
+/** {@link removeKept}, holding the event loop. */
+export function removeKeptSync({ sync }: FileSystem, { directory, name }: Target): void {
+	for (const file of sync.readdir(directory)) {
+		if (isKeptFor(file, name)) removeIfPresentSync(sync, path.join(directory, file));
+	}
+}
+
+/** The paths of a document's backups, newest first. */
+export async function listBackups(fileSystem: FileSystem, directory: string, document: string): Promise<string[]> {
+	return (await fileSystem.readdir(directory))
+		.filter((file) => parseKeptName(file)?.kind === 'backup' && isKeptFor(file, document))
+		.sort()
+		.map((file) => path.join(directory, file));
+}
+
+function isKeptFor(file: string, document: string): boolean {
+	const kept = parseKeptName(file);
+	return kept !== undefined && belongsTo(kept, document);
+}
+
+function backupPath({ directory, name }: Target, number: number): string {
+	return path.join(directory, formatBackupName(name, number));
+}
+
+async function conditionOf(fileSystem: FileSystem, target: Target, stat: FileStat): Promise<Condition> {
+	const known = goodness(fileSystem, target, stat);
+	if (known !== 'unknown') return known;
+	const judged = await judgeFile(fileSystem, target.key, formatOf(target.name) ?? 'json');
+	if (judged.condition === 'good') rememberGood(fileSystem, target.key, judged.stat);
+	return judged.condition;
+}
+
+/**
+ * What makes the first number free: from the end, up to the first gap. Where two numbers are names of one file, rename(2)
+ * would do nothing: one of them goes.
+ */
+function shifts(standing: readonly (FileStat | undefined)[], count: number): { from: number; to?: number }[] {
+	const gap = standing.indexOf(undefined);
+	const last = gap === -1 ? count - 1 : gap;
+	const steps: { from: number; to?: number }[] = [];
+	for (let from = last; from >= 1; from--) {
+		const twins = standing[from - 1]?.identity === standing[from]?.identity;
+		steps.push(twins ? { from } : { from, to: from + 1 });
+	}
+	// Of a single one, the number after it is taken until that is removed with all that are too many.
+	if (count === 1 && gap === -1) steps.push({ from: 1, to: 2 });
+	return steps;
+}
+
+async function nameBackup(ports: CommitPorts, target: Target, stat: FileStat): Promise<void> {
+	const { fileSystem } = ports;
+	const first = backupPath(target, 1);
+	try {
+		await fileSystem.link(target.key, first);
+	} catch (error) {
+		const code = codeOf(error) ?? '';
+		// Another process has kept it, or has just removed it.
+		if (code === 'EEXIST' || code === 'ENOENT') return;
+		if (!NO_LINKS.has(code)) throw error;
+		const copy = await copyToTemp(ports, target, { path: target.key, stat }, nextSequence());
+		try {
+			await fileSystem.rename(copy.path, first);
+		} finally {
+			await removeIfPresent(fileSystem, copy.path);
+			await copy.file.close();
+		}
+	}
+}
+
+/** Another process may shift the same numbers. */
+async function unlessGone(renaming: Promise<void>): Promise<void> {
+	try {
+		await renaming;
+	} catch (error) {
+		if (codeOf(error) !== 'ENOENT') throw error;
+	}
+}
+
+function skipped({ key }: Target, condition: string): void {
+	recoverChannel.publish({ path: key, action: 'backup-skipped', condition });
+}

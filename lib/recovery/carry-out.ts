@@ -1,0 +1,173 @@
+/**
+ * Carries a decision out. Whatever it is interrupted by, the document is never without a whole survivor, and another
+ * recovery ends in the same state:
+ *
+ * - A survivor gets the document's name by link(2), which never replaces: what a writer puts there meanwhile stays. Its old
+ *   name goes after the new one is durable.
+ * - A bad document is renamed into quarantine, and looked at again there: where it is not the one that was judged, it goes
+ *   back.
+ */
+import path from 'node:path';
+import { copyToTemp, NO_LINKS } from '../commit/copy-file.ts';
+import { directoryCommits } from '../commit/directory-sync.ts';
+import { formatQuarantinedName } from '../commit/kept-name.ts';
+import { openToSync } from '../commit/read-only.ts';
+import type { Target } from '../commit/target.ts';
+import { type CommitPorts, removeIfPresent } from '../commit/temp-file.ts';
+import { formatOrder } from '../commit/temp-name.ts';
+import { recoverChannel } from '../diagnostics.ts';
+import { codeOf } from '../errors.ts';
+import type { FileStat } from '../ports/file-system.ts';
+import { nextSequence } from '../shared-state.ts';
+import type { Decision, Source } from './examine.ts';
+
+export interface CarryOutContext {
+	readonly ports: CommitPorts;
+	readonly directory: string;
+	/** How many bad documents are kept of each. */
+	readonly maxQuarantined: number;
+}
+
+export interface CarriedOut {
+	readonly quarantined: string | undefined;
+}
+
+/** @returns undefined where something has changed since the decision, so that another one is needed. */
+export async function carryOut(context: CarryOutContext, decision: Decision): Promise<CarriedOut | undefined> {
+	const { source } = decision;
+	let quarantined: string | undefined;
+	if (source !== undefined) {
+		const restored = await restore(context, decision, source);
+		if (restored === undefined) return undefined;
+		quarantined = restored.quarantined;
+		tell(decision.document, 'restored');
+	}
+	const { fileSystem } = context.ports;
+	const leftovers = decision.files.filter(({ action }) => action === 'removed');
+	for (const { path: file } of leftovers) {
+		await removeIfPresent(fileSystem, file);
+		tell(file, 'removed');
+	}
+	if (leftovers.length > 0) await syncDirectory(context);
+	return { quarantined };
+}
+
+/** Does the decision change anything on the disk? */
+export function changesSomething({ source, files }: Decision): boolean {
+	return source !== undefined || files.some(({ action }) => action === 'removed');
+}
+
+async function restore(context: CarryOutContext, decision: Decision, source: Source): Promise<CarriedOut | undefined> {
+	const { fileSystem } = context.ports;
+	if (source.companion.kind !== 'backup') {
+		// The classic pattern may not have synced it.
+		if (source.companion.temp === undefined) await syncFile(context, source.path);
+		return putInPlace(context, decision, source.path);
+	}
+	// A copy: as another name of the backup's file, the document could be spoiled together with it.
+	const name = path.basename(decision.document);
+	const { directory } = context;
+	const target: Target = { path: decision.document, directory, name, key: decision.document, existing: undefined };
+	const copy = await copyToTemp(context.ports, target, source, nextSequence());
+	try {
+		return await putInPlace(context, decision, copy.path);
+	} finally {
+		await removeIfPresent(fileSystem, copy.path);
+		await copy.file.close();
+	}
+}
+
+/** Gives the file the document's name, and puts what had it into quarantine. */
+async function putInPlace(context: CarryOutContext, decision: Decision, from: string): Promise<CarriedOut | undefined> {
+	const { document, judgement } = decision;
+	let quarantined: string | undefined;
+	if (judgement !== undefined) {
+		quarantined = await quarantine(context, document, judgement.stat);
+		if (quarantined === undefined) return undefined;
+	}
+	const placed = await nameWithoutReplacing(context, from, document);
+	if (!placed && quarantined === undefined) return undefined;
+	if (quarantined !== undefined) await dropOldest(context, decision, quarantined);
+	return placed ? { quarantined: context.maxQuarantined > 0 ? quarantined : undefined } : undefined;
+}
+
+/** @returns false where something stands there. */
+async function nameWithoutReplacing(context: CarryOutContext, from: string, document: string): Promise<boolean> {
+	const { fileSystem } = context.ports;
+	try {
+		await fileSystem.link(from, document);
+	} catch (error) {
+		const code = codeOf(error);
+		// EEXIST: a writer was faster. ENOENT: another recovery was, and has moved the survivor.
+		if (code === 'EEXIST' || code === 'ENOENT') return false;
+		if (!NO_LINKS.has(code ?? '')) throw error;
+		if ((await fileSystem.lstat(document)) !== undefined) return false;
+		await fileSystem.rename(from, document);
+		await syncDirectory(context);
+		return true;
+	}
+	// In this order: a power cut may keep either of two changes that are not synced.
+	await syncDirectory(context);
+	await removeIfPresent(fileSystem, from);
+	await syncDirectory(context);
+	return true;
+}
+
+/** @returns where it is; undefined where something else than what was judged stood there. */
+async function quarantine(context: CarryOutContext, document: string, judged: FileStat): Promise<string | undefined> {
+	const { fileSystem, clock } = context.ports;
+	const order = formatOrder(clock.epochMs(), nextSequence());
+	const name = formatQuarantinedName(path.basename(document), order, fileSystem.uniqueId());
+	const to = path.join(context.directory, name);
+	try {
+		await fileSystem.rename(document, to);
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return undefined;
+		throw error;
+	}
+	const moved = await fileSystem.lstat(to);
+	const same =
+		moved?.identity === judged.identity &&
+		moved.sizeBytes === judged.sizeBytes &&
+		moved.modifiedMs === judged.modifiedMs;
+	if (!same) {
+		await nameWithoutReplacing(context, to, document);
+		return undefined;
+	}
+	// Before the name is another file's: a power cut may keep the second of two changes and lose the first.
+	await syncDirectory(context);
+	tell(to, 'quarantined');
+	return to;
+}
+
+async function dropOldest(context: CarryOutContext, { quarantined }: Decision, newest: string): Promise<void> {
+	const all = [...quarantined, newest];
+	for (const file of all.slice(0, Math.max(0, all.length - context.maxQuarantined))) {
+		await removeIfPresent(context.ports.fileSystem, file);
+		tell(file, 'removed');
+	}
+}
+
+async function syncFile({ ports: { fileSystem } }: CarryOutContext, file: string): Promise<void> {
+	const opened = await openToSync(fileSystem, file);
+	try {
+		await opened.sync();
+	} finally {
+		await opened.close();
+	}
+}
+
+/** Shared with the commits at work there. Where the platform cannot sync a directory, nothing can be done. */
+async function syncDirectory({ ports: { fileSystem, clock }, directory }: CarryOutContext): Promise<void> {
+	const commits = directoryCommits(fileSystem, clock, directory);
+	commits.enter();
+	try {
+		await commits.syncWithParents();
+	} finally {
+		await commits.leave();
+	}
+}
+
+function tell(file: string, action: string): void {
+	if (recoverChannel.hasSubscribers) recoverChannel.publish({ path: file, action });
+}

@@ -1,0 +1,155 @@
+/** Documents that are no plain file in a plain directory. */
+import { spawnSync } from 'node:child_process';
+import { chmod, link, mkdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { formatBackupName } from '../../lib/commit/kept-name.ts';
+import { createWriter, readJson, recover, writeJson } from '../../lib/index.ts';
+import { good, onDisk, scene, torn } from '../recover/support.ts';
+import { LIBRARY } from '../support/child.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+const onPosix = describe.skipIf(process.platform === 'win32');
+
+/** Runs a module's text where something was mounted for it alone; undefined where this user may not mount. */
+function runMounted(mount: string, script: string): Record<string, unknown> | undefined {
+	const flags = process.getuid?.() === 0 ? '-m' : '-Urm';
+	const run = (command: string, ...args: string[]): ReturnType<typeof spawnSync> =>
+		spawnSync('unshare', [flags, 'bash', '-ec', command, ...args], {
+			encoding: 'utf8',
+			cwd: directory.path,
+			env: { ...process.env, LIBRARY },
+		});
+	if (run(mount).status !== 0) return undefined;
+	const { status, stdout, stderr } = run(`${mount}; exec "$0" --input-type=module -e "$1"`, process.execPath, script);
+	expect(status, String(stderr)).toBe(0);
+	return JSON.parse(String(stdout)) as Record<string, unknown>;
+}
+
+onPosix('a document that is', () => {
+	it('a link: the link stays, its target is written, backed up and recovered beside itself', async () => {
+		await mkdir(directory.file('real'));
+		await symlink('real/state.json', directory.file('state.json'));
+		for (const value of [1, 2]) await writeJson(directory.file('state.json'), value, { backups: 1 });
+		await writeFile(directory.file('real', 'state.json'), torn(1));
+		expect(await readJson(directory.file('state.json'))).toBe(1);
+		const { documents } = await recover(directory.file('state.json'));
+		expect(documents[0]).toMatchObject({ path: directory.file('real', 'state.json'), outcome: 'restored' });
+		expect(await readlink(directory.file('state.json'))).toBe('real/state.json');
+		await directory.expectOnly('real', 'state.json');
+	});
+
+	it('a link that leads nowhere: its target is restored', async () => {
+		await mkdir(directory.file('real'));
+		await symlink('real/state.json', directory.file('state.json'));
+		await writeFile(directory.file('real', formatBackupName('state.json', 1)), good(1));
+		expect(await readJson(directory.file('state.json'))).toMatchObject({ version: 1 });
+		await recover(directory.file('state.json'));
+		expect(await directory.text('real/state.json')).toBe(good(1));
+	});
+
+	it('one of two hard links: the other name keeps the old document', async () => {
+		await writeJson(directory.file('state.json'), 1);
+		await link(directory.file('state.json'), directory.file('other.json'));
+		await writeJson(directory.file('state.json'), 2, { backups: 1 });
+		expect([await directory.json('state.json'), await directory.json('other.json')]).toEqual([2, 1]);
+	});
+
+	it('read-only: it is replaced, and stays read-only', async () => {
+		await writeJson(directory.file('state.json'), 1);
+		await chmod(directory.file('state.json'), 0o444);
+		await writeJson(directory.file('state.json'), 2, { backups: 1 });
+		expect((await stat(directory.file('state.json'))).mode & 0o777).toBe(0o444);
+		await writeFile(directory.file(formatBackupName('bad.json', 1)), good(1), { mode: 0o444 });
+		await writeFile(directory.file('bad.json'), torn(1), { mode: 0o444 });
+		await recover(directory.path);
+		expect(await directory.text('bad.json')).toBe(good(1));
+		expect((await stat(directory.file('bad.json'))).mode & 0o777).toBe(0o444);
+	});
+
+	it('a pipe, or has one beside it: refused, or left alone, and never waited for', async () => {
+		const names = [
+			'pipe.json',
+			'state.json.tmp',
+			formatBackupName('state.json', 1),
+			'.dj1nl-0lxk2j4p8000007-9f86d081884c7d65-state.json.ready',
+		];
+		for (const name of names) spawnSync('mkfifo', [directory.file(name)]);
+		await expect(writeJson(directory.file('pipe.json'), 1)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+		await expect(recover(directory.file('pipe.json'))).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+		expect(await recover(directory.path)).toMatchObject({ documents: [], failures: [] });
+		expect(await recover(directory.file('state.json'))).toMatchObject({
+			documents: [{ outcome: 'absent', files: [] }],
+		});
+		await directory.expectOnly(...names);
+	});
+});
+
+describe('a file system whose names have 143 bytes at most', () => {
+	it('takes documents of that length, with backups, quarantine and recovery', async () => {
+		const name = `${'é'.repeat(69)}.json`;
+		const document = `/data/${name}`;
+		const { disk, clock } = scene({}, { nameBytesMax: 143 });
+		const writer = createWriter({ fileSystem: disk, clock });
+		for (const value of [1, 2, 3]) await writer.write(document, value, { backups: 2 });
+		await writer.close();
+		disk.plantFile(document, '');
+		const stage = onDisk(disk, clock);
+		const { documents } = await stage.recover(document);
+		expect(documents[0]).toMatchObject({
+			outcome: 'restored',
+			rolledBack: true,
+			quarantined: expect.stringContaining('.dj1qh-'),
+		});
+		expect(stage.contents()[document]).toBe('2\n');
+		await expect(writer.write(`/data/${'x'.repeat(144)}`, 1)).rejects.toThrow();
+	});
+});
+
+onPosix('what is mounted', () => {
+	it('as a single file cannot be replaced: a clear error with the remedy, and nothing is changed', ({ skip }) => {
+		const found = runMounted(
+			`echo '{"version":0}' > inner.json; : > state.json; mount --bind inner.json state.json`,
+			`import { readFileSync, readdirSync } from 'node:fs';
+			const { writeJson, recover } = await import(process.env.LIBRARY);
+			const { code, step, outcome, message, cause } = await writeJson('state.json', 1).catch((error) => error);
+			const { failures } = await recover('state.json');
+			const names = readdirSync('.');
+			console.log(JSON.stringify({ code, step, outcome, message, cause: cause.code, failures, names, text: readFileSync('state.json', 'utf8') }));`,
+		);
+		if (found === undefined) return skip('this user may not mount');
+		expect(found).toEqual({
+			code: 'ERR_WRITE_FAILED',
+			step: 'rename',
+			outcome: 'not_applied',
+			cause: 'EBUSY',
+			message: expect.stringContaining('mount its directory instead'),
+			failures: [],
+			names: ['inner.json', 'state.json'],
+			text: '{"version":0}\n',
+		});
+	});
+
+	it.for([
+		['tmpfs', 'mkdir -p m; mount -t tmpfs none m'],
+		[
+			'overlayfs',
+			'mkdir -p t m; mount -t tmpfs none t; mkdir t/l t/u t/w; echo "[0]" > t/l/state.json; mount -t overlay overlay -o lowerdir=t/l,upperdir=t/u,workdir=t/w m',
+		],
+		['vfat', 'mkdir -p m; truncate -s 4M image; mkfs.vfat image >&2; mount -o loop image m'],
+	])('as %s keeps documents, backups and recovery', ([, mount = ''], { skip }) => {
+		const found = runMounted(
+			mount,
+			`import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+			const { recover, writeJson } = await import(process.env.LIBRARY);
+			for (const value of [1, 2, 3]) await writeJson('m/state.json', value, { backups: 1 });
+			writeFileSync('m/state.json', '[');
+			writeFileSync('m/.dj1nl-0lxk2j4p8000007-9f86d081884c7d65-state.json.part', '[');
+			const { documents, failures } = await recover('m');
+			const [{ outcome, rolledBack }] = documents;
+			console.log(JSON.stringify({ outcome, rolledBack, failures, text: readFileSync('m/state.json', 'utf8'), count: readdirSync('m').length }));`,
+		);
+		if (found === undefined) return skip('this user may not mount it, or the kernel does not know it');
+		expect(found).toEqual({ outcome: 'restored', rolledBack: true, failures: [], text: '2\n', count: 3 });
+	});
+});

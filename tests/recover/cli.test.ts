@@ -1,0 +1,125 @@
+/** The command line, as the package installs it. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { formatBackupName } from '../../lib/commit/kept-name.ts';
+import '../support/child.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+import { good, torn } from './support.ts';
+
+const directory = useTempDirectory();
+const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: Record<string, string> };
+const entry = path.resolve(bin['durable-json'] ?? '');
+
+function run(...args: string[]): { code: number | null; out: string; err: string } {
+	const { status, stdout, stderr } = spawnSync(process.execPath, [entry, ...args], {
+		encoding: 'utf8',
+		cwd: directory.path,
+	});
+	return { code: status, out: stdout, err: stderr };
+}
+
+async function leaveBadDocument(): Promise<void> {
+	await writeFile(directory.file('state.json'), torn(2));
+	await writeFile(directory.file(formatBackupName('state.json', 1)), good(1));
+}
+
+describe('durable-json recover', () => {
+	it('restores, says what and why, and ends with 0', async () => {
+		await leaveBadDocument();
+		const { code, out, err } = run('recover', '.');
+		expect({ code, err }).toEqual({ code: 0, err: '' });
+		expect(out).toMatch(
+			/state\.json: restored: it is no JSON \(line 1, .*newest whole survivor \(an older generation\)/,
+		);
+		expect(out).toMatch(/1 examined, 1 restored, 0 lost, 0 files removed, 0 failures\n$/);
+		expect(await directory.text('state.json')).toBe(good(1));
+	});
+
+	it('changes nothing with --dry-run, and prints the report with --json', async () => {
+		await leaveBadDocument();
+		const { code, out } = run('recover', 'state.json', '--dry-run', '--json');
+		expect(code).toBe(0);
+		expect(JSON.parse(out)).toMatchObject({
+			dryRun: true,
+			documents: [{ found: 'torn', outcome: 'restored', rolledBack: true }],
+		});
+		expect(await directory.text('state.json')).toBe(torn(2));
+	});
+
+	it('ends with 1 where a document is lost, 3 where something cannot be looked at', async () => {
+		await writeFile(directory.file('lost.json'), '');
+		expect(run('recover', '.')).toMatchObject({ code: 1, out: expect.stringContaining('1 lost') });
+		expect(run('recover', 'missing/')).toMatchObject({ code: 3, out: '', err: expect.stringContaining('ENOENT') });
+	});
+
+	it('takes --recursive, --classic, --match and --unlocked-max-age', async () => {
+		await writeFile(directory.file('a.conf.bak'), '{}');
+		await writeFile(directory.file('.dj1na-0lxk2j4p8000007-9f86d081884c7d65-a.conf.part'), '');
+		const args = ['--match', '\\.conf$', '-r', '--classic', '--unlocked-max-age', '0'];
+		await new Promise((resolve) => setTimeout(resolve, 20));
+		expect(run('recover', '.', ...args)).toMatchObject({ code: 0, out: expect.stringContaining('their age told') });
+		await directory.expectOnly('a.conf');
+	});
+});
+
+describe('durable-json verify', () => {
+	it('says that a file is good', async () => {
+		await writeFile(directory.file('state.json'), good(1));
+		expect(run('verify', 'state.json')).toMatchObject({
+			code: 0,
+			out: expect.stringMatching(/state\.json: good: \d+ bytes of JSON\n/),
+		});
+		await writeFile(directory.file('rows'), '1\n2\n');
+		expect(run('verify', '--lines', 'rows')).toMatchObject({
+			code: 0,
+			out: expect.stringContaining('4 bytes of JSON Lines'),
+		});
+	});
+
+	it('says where the first error is, as compilers do', async () => {
+		await writeFile(directory.file('state.json'), '{\n  "a": tru\n}');
+		expect(run('verify', 'state.json')).toMatchObject({
+			code: 1,
+			out: expect.stringMatching(/state\.json:2:11: torn: true, false or null is expected/),
+		});
+		const { code, out } = run('verify', '--json', 'state.json');
+		expect({ code, ...(JSON.parse(out) as object) }).toMatchObject({
+			code: 1,
+			condition: 'torn',
+			line: 2,
+			column: 11,
+			bytes: 14,
+		});
+	});
+
+	it('ends with 3 where the file cannot be read', () => {
+		expect(run('verify', 'missing.json')).toMatchObject({ code: 3, err: expect.stringContaining('ENOENT') });
+		expect(run('verify', '/dev/null')).toMatchObject({ code: 3, err: expect.stringContaining('device') });
+	});
+});
+
+it.each([
+	[[]],
+	[['nothing']],
+	[['recover']],
+	[['recover', 'a', 'b']],
+	[['verify', '--no-such', 'x']],
+	[['recover', '--match', '(', 'x']],
+	[['recover', '--unlocked-max-age', 'x', 'y']],
+	[['toString', 'x']],
+])('ends with 2 where the command line is not understood: %j', (args) => {
+	const { code, out, err } = run(...args);
+	expect({ code, out }).toEqual({ code: 2, out: '' });
+	expect(err).toMatch(/\w/);
+});
+
+it('explains itself with --help', () => {
+	for (const args of [['--help'], ['recover', '--help'], ['verify', '-h']]) {
+		const { code, out } = run(...args);
+		expect(code).toBe(0);
+		expect(out).toContain('Exit codes: 0');
+	}
+});
