@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { sweepDirectory } from './commit/sweep.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
-import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
+import { codeOf, DurableJsonError, invalidArgument, messageOf } from './errors.ts';
 import type { ByteSource } from './json/byte-source.ts';
 import { createFileDataSource, isFileData } from './json/file-data-source.ts';
 import { createJsonLinesSource } from './json/json-lines-source.ts';
@@ -147,13 +147,20 @@ class Writer implements JsonWriter {
 	}
 
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
-		const { promise, request } = this.#submitJson(path, value, options);
-		const { path: absolute } = request;
-		promise.catch((error: unknown) => {
+		const absolute = toAbsolutePath(path);
+		const fail = (error: unknown): void => {
 			const failures = this.#scheduleFailures;
 			if (failures.length < MAX_SCHEDULE_FAILURES) failures.push({ path: absolute, error });
 			this.#onError(error);
-		});
+		};
+		try {
+			this.#submitJson(path, value, options).promise.catch(fail);
+		} catch (error) {
+			// A full queue, or a signal aborted before, is no mistake of the caller's.
+			const aborted = options?.signal?.aborted === true && error === options.signal.reason;
+			if (!aborted && codeOf(error) !== 'ERR_QUEUE_FULL') throw error;
+			fail(error);
+		}
 	}
 
 	async remove(path: string | URL): Promise<void> {
@@ -196,7 +203,8 @@ class Writer implements JsonWriter {
 		};
 		// Newest first, so that the newest spelling of a document answers for the others.
 		const lanes = [...this.#lanes.values()].sort((a, b) => b.newestSequence - a.newestSequence);
-		const landings = lanes.map((lane) => attempt(() => lane.commitSync()));
+		const tell = (error: unknown): unknown => errors.push(error);
+		const landings = lanes.map((lane) => attempt(() => lane.commitSync(tell)));
 		syncLandings(this.#ports, landings, this.#commits, attempt);
 		throwAll(errors, 'documents were not written synchronously');
 	}
@@ -259,24 +267,26 @@ class Writer implements JsonWriter {
 			throw signal.reason;
 		}
 		const request: Request = { kind, path: absolute, ...checked, ...rest, release, heldBytes: sizeOf(value) };
-		const lane = this.#laneOf(absolute);
-		if (!lane.joins && this.#isFull(request)) {
+		const full = this.#lanes.get(absolute)?.joins === true ? undefined : this.#fullBy(request);
+		if (full !== undefined) {
 			release();
-			throw new DurableJsonError('ERR_QUEUE_FULL', `too much waits to be written: nothing was done for ${absolute}`, {
-				path: absolute,
-				step: 'submit',
-			});
+			const message = `too much waits to be written (${full}): nothing was done for ${absolute}`;
+			throw new DurableJsonError('ERR_QUEUE_FULL', message, { path: absolute, step: 'submit' });
 		}
+		const lane = this.#laneOf(absolute);
 		const submission = new Submission(request, nextSequence(), this.#ports.clock.monotonicMs(), this.#calls);
 		this.#lanes.set(absolute, lane);
 		lane.submit(submission);
 		return submission;
 	}
 
-	#isFull({ kind, heldBytes }: Request): boolean {
+	/** @returns the limit that a call would exceed, in words */
+	#fullBy({ kind, heldBytes }: Request): string | undefined {
 		const { queuedValues, queuedBytes } = this.#calls;
-		if (kind === 'remove' || queuedValues === 0) return false;
-		return queuedValues >= this.#maxQueuedValues || queuedBytes + heldBytes > this.#maxQueuedBytes;
+		if (kind === 'remove' || queuedValues === 0) return undefined;
+		if (queuedValues >= this.#maxQueuedValues) return `${queuedValues} values, maxQueuedValues`;
+		if (queuedBytes + heldBytes <= this.#maxQueuedBytes) return undefined;
+		return `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
 	}
 
 	/** Lanes live only while they have work. */

@@ -16,6 +16,8 @@ export class ActiveCommit {
 	readonly commitSync: (() => void) | undefined;
 	/** True once it is to come to nothing: its document is written by somebody else. */
 	displaced = false;
+	/** Called when it is displaced: it may be waiting for the caller's data. */
+	onDisplaced: (() => void) | undefined;
 	/** Where its temporary file is, or will be when that is opened. */
 	pathOf: ((state: TempState) => string) | undefined;
 
@@ -32,6 +34,7 @@ export class ActiveCommit {
 	/** Sees to it that the commit changes nothing from now on. A rename made already has been made before. */
 	displace(fileSystem: SyncFileSystem): void {
 		this.displaced = true;
+		this.onDisplaced?.();
 		// In the order in which the file takes these names.
 		for (const state of ['part', 'ready'] as const) {
 			if (this.pathOf !== undefined) removeIfPresentSync(fileSystem, this.pathOf(state));

@@ -3,6 +3,7 @@
  * loop. The directories are synced last, once for all documents in them.
  */
 import path from 'node:path';
+import { recoverChannel } from '../diagnostics.ts';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import type { JsonFormat } from '../json/validator.ts';
@@ -92,11 +93,30 @@ class SyncCommit {
 			this.#publish(opened);
 			return this.#bytes;
 		} catch (error) {
-			for (const state of ['part', 'ready'] as const) if (temp) removeIfPresentSync(this.#sync, temp.pathOf(state));
+			const litter = temp && this.#discard(temp);
 			if (error instanceof OwnFailure || error instanceof DurableJsonError) throw error;
-			throw failure(this.#target, this.#step, error, 'not_applied');
+			throw failure(this.#target, this.#step, error, 'not_applied', litter);
 		} finally {
-			temp?.file.close();
+			if (temp !== undefined) this.#close(temp);
+		}
+	}
+
+	/** @returns what could not be removed, in words */
+	#discard(temp: TempFileSync): string {
+		try {
+			for (const state of ['part', 'ready'] as const) removeIfPresentSync(this.#sync, temp.pathOf(state));
+			return '';
+		} catch (error) {
+			return `; and ${temp.pathOf('part')} stays behind: ${messageOf(error)}`;
+		}
+	}
+
+	/** The data is synced, or thrown away: an error of close changes nothing; it is told to whoever listens. */
+	#close(temp: TempFileSync): void {
+		try {
+			temp.file.close();
+		} catch (error) {
+			recoverChannel.publish({ path: this.#target.path, action: 'close', error });
 		}
 	}
 
@@ -187,7 +207,7 @@ function asynchronous(document: string, jsonPath: string): DurableJsonError {
 	return new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'serialize', jsonPath });
 }
 
-function failure(target: Target, step: Step, cause: unknown, outcome: Outcome): DurableJsonError {
-	const message = `writing ${target.path} synchronously failed at ${step}: ${messageOf(cause)}`;
+function failure(target: Target, step: Step, cause: unknown, outcome: Outcome, litter = ''): DurableJsonError {
+	const message = `writing ${target.path} synchronously failed at ${step}: ${messageOf(cause)}${litter}`;
 	return new DurableJsonError('ERR_WRITE_FAILED', message, { path: target.path, step, outcome, cause });
 }

@@ -192,14 +192,14 @@ export class Transfer {
 		}
 	}
 
-	/** A source may wait for ever; neither an abort nor a failed write must wait with it. */
+	/** A source may wait for ever; neither an abort, a displacement nor a failed write must wait with it. */
 	async #untilSettledOrFailed(waiting: Promise<void>): Promise<void> {
-		const { signal } = this.#job;
-		if (signal === undefined && this.#writing === undefined) return waiting;
+		const { signal, active } = this.#job;
 		await new Promise<void>((resolve) => {
 			const stopListening = signal && onAbort(signal, resolve);
 			this.#wake = resolve;
-			if (this.#failure !== undefined) resolve();
+			active.onDisplaced = resolve;
+			if (this.#failure !== undefined || active.displaced) resolve();
 			void waiting.then(() => {
 				stopListening?.();
 				resolve();

@@ -85,10 +85,14 @@ function writeRaw(t: Traversal, at: number, value: object): number {
  * view with properties of its own) takes the ordinary way.
  */
 export function hasOnlyIndices(value: object): value is TypedArray {
-	if (!ArrayBuffer.isView(value) || !types.isTypedArray(value) || value.length < COUNTED_INDICES) return false;
+	if (!ArrayBuffer.isView(value) || !types.isTypedArray(value)) return false;
+	// An own `length` that is not enumerable would not be seen by the comparison.
+	if (LAYOUT.some((name) => Object.hasOwn(value, name)) || value.length < COUNTED_INDICES) return false;
 	const twin = viewAgain(value);
 	return twin !== undefined && isDeepStrictEqual(value, twin);
 }
+
+const LAYOUT = ['length', 'buffer', 'byteOffset'] as const;
 
 function viewAgain(value: TypedArray): TypedArray | undefined {
 	const Constructor = TYPED_ARRAYS.find(({ prototype }) => Object.getPrototypeOf(value) === prototype);

@@ -9,6 +9,11 @@ const datePrototype = Date.prototype;
 const { toISOString, valueOf: toTime, getTime } = datePrototype;
 const toPrimitive = datePrototype[Symbol.toPrimitive];
 const toJSON: unknown = datePrototype.toJSON;
+/** False where a polyfill or the like has replaced one of them before this module was loaded. */
+const PRISTINE = [toJSON, toISOString, toTime, toPrimitive].every(
+	(method) =>
+		typeof method === 'function' && /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(method)),
+);
 
 /** The times with a year of four digits. */
 const FIRST_TIME = -62_167_219_200_000;
@@ -41,7 +46,8 @@ const LENGTH = 26;
  * Date's own, and so is everything that it calls. Years before 0 and after 9999 are left to it, and invalid dates.
  */
 export function isPlainDate(value: unknown, method: unknown): value is Date {
-	if (method !== toJSON || !types.isDate(value) || Object.getPrototypeOf(value) !== datePrototype) return false;
+	if (!PRISTINE || method !== toJSON || !types.isDate(value) || Object.getPrototypeOf(value) !== datePrototype)
+		return false;
 	if (datePrototype.toISOString !== toISOString || datePrototype.valueOf !== toTime) return false;
 	if (datePrototype[Symbol.toPrimitive] !== toPrimitive || Reflect.ownKeys(value).length > 0) return false;
 	const time = Reflect.apply(getTime, value, []);

@@ -37,7 +37,10 @@ export function writeNumberRun(t: Traversal, frame: Frame, at: number, first: nu
 		run[length++] = value;
 	}
 	// The brackets fall on the byte before, which is put back, and behind the end.
-	const text = stringify(length === run.length ? run : run.slice(0, length));
+	const numbers = length === run.length ? run : run.slice(0, length);
+	// A getter among the elements may have given arrays a toJSON.
+	const text =
+		'toJSON' in Array.prototype ? `[${numbers.map((number) => stringify(number)).join()}]` : stringify(numbers);
 	const before = buffer[at - 1] as number;
 	buffer.write(text, at - 1, 'latin1');
 	buffer[at - 1] = before;

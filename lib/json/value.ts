@@ -14,7 +14,9 @@ import { SHORT_STRING_LENGTH, writeShortString } from './strings.ts';
 import { SLICE_LENGTH, type Traversal } from './traversal.ts';
 
 const stringify = JSON.stringify;
-const bufferToJSON: unknown = Buffer.prototype.toJSON;
+/** Undefined where something has replaced Buffer's own before this module was loaded. */
+const bufferToJSON: unknown =
+	stringify(Buffer.from([0, 255])) === '{"type":"Buffer","data":[0,255]}' ? Buffer.prototype.toJSON : undefined;
 const booleanValueOf = Boolean.prototype.valueOf;
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;

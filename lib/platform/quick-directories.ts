@@ -31,6 +31,16 @@ const SLOW_FOR_MS = 1000;
 const KNOWN_FOR_MS = 10_000;
 const MAX_KNOWN = 1000;
 
+/** Calls are made in place for so long, with what comes between them; then a trip to the pool gives the event loop its turn. */
+const TURN_MS = 5;
+
+/** When the first call in place of this turn of the event loop was made. */
+let turnBegunMs: number | undefined;
+
+function endTurn(): void {
+	turnBegunMs = undefined;
+}
+
 interface Cost {
 	/** What a call takes, smoothed. */
 	averageMs: number;
@@ -58,6 +68,7 @@ export function isQuick(path: string, kind: CallKind): boolean {
 		directories.set(path, directory);
 	}
 	const nowMs = performance.now();
+	if (turnBegunMs !== undefined && nowMs - turnBegunMs > TURN_MS) return false;
 	if (nowMs >= directory.askAgainMs && !directory.asking) ask(path, directory);
 	return directory.local && nowMs >= directory[kind].slowUntilMs;
 }
@@ -65,6 +76,10 @@ export function isQuick(path: string, kind: CallKind): boolean {
 /** Makes the call in place, and notes what it takes. */
 export function inPlace<T>(path: string, kind: CallKind, call: () => T): T {
 	const startMs = performance.now();
+	if (turnBegunMs === undefined) {
+		turnBegunMs = startMs;
+		setImmediate(endTurn);
+	}
 	try {
 		return call();
 	} finally {

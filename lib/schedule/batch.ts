@@ -143,11 +143,31 @@ export class Batch {
 		const serves = aborted && failed.request.rereadable && this.#before === undefined;
 		if (serves && this.#carried.size > 0) return true;
 		failed.drop();
+		return this.#fallBack(reason, aborted);
+	}
+
+	/** What the caller aborted the value under way with, where the commit has not noticed yet. */
+	get abortion(): { readonly reason: unknown } | undefined {
+		const signal = this.#renamed ? undefined : this.#inFlight?.signal;
+		return signal?.aborted ? { reason: signal.reason as unknown } : undefined;
+	}
+
+	/**
+	 * Goes back to the value before. Calls that came after it are rejected: a stream among them was closed unread when a
+	 * newer value stood in for it.
+	 * @returns false where there is none
+	 */
+	#fallBack(reason: unknown, aborted: boolean): boolean {
 		this.#newest = this.#before;
 		this.#before = undefined;
-		if (this.#newest !== undefined) return true;
-		if (this.#carried.size > 0) this.reject(this.#lostError(reason, aborted));
-		return false;
+		const standing = this.#newest?.sequence ?? 0;
+		for (const call of this.#carried) {
+			if (call.sequence <= standing) continue;
+			this.#carried.delete(call);
+			call.reject(this.#lostError(reason, aborted));
+		}
+		if (this.#newest === undefined) this.#closed = true;
+		return this.#newest !== undefined;
 	}
 
 	#abort(submission: Submission, reason: unknown): void {
@@ -170,8 +190,7 @@ export class Batch {
 			this.#before = undefined;
 		} else if (submission === this.#newest && this.#before !== undefined) {
 			submission.drop();
-			this.#newest = this.#before;
-			this.#before = undefined;
+			this.#fallBack(reason, true);
 		}
 		// Else others were merged into it, with no value left before it: it may land for them.
 	}

@@ -32,26 +32,39 @@ export interface SyncCommitJob {
 	readonly batches: readonly Batch[];
 	/** The lane's own commit under way. */
 	readonly active: ActiveCommit | undefined;
+	/** Told of values that failed by themselves. */
+	readonly tell: (error: unknown) => void;
 }
 
-/** @returns undefined where nothing waits. Throws where the newest value cannot be written synchronously. */
+/**
+ * Writes the newest value that does not fail by itself.
+ * @returns undefined where there is none. Throws where it cannot be written synchronously.
+ */
 export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
 	const { fileSystem } = job.ports;
 	const carriers = job.batches.filter((batch) => batch.size > 0);
-	const last = carriers.at(-1);
-	if (last?.newest === undefined) return undefined;
+	if (carriers.length === 0) return undefined;
 	const target = resolveTargetSync(fileSystem.sync, job.path);
-	if (last.isRenamed) return inPlaceAlready(target, last);
 	return documentRegistry(fileSystem.scope).interrupt(target.key, (entry) => {
-		for (let newest = last.newest; newest !== undefined; newest = last.newest) {
+		for (let last = carriers.at(-1); last !== undefined; last = carriers.at(-1)) {
+			if (last.isRenamed) return inPlaceAlready(target, last);
+			const { newest } = last;
+			if (newest === undefined) {
+				carriers.pop();
+				continue;
+			}
 			const { hasBegun } = newest;
 			try {
+				if (last.abortion !== undefined) throw new OwnFailure(last.abortion.reason);
 				return land(job, carriers, entry, target, newest);
 			} catch (error) {
 				if (!(error instanceof OwnFailure)) throw error;
-				// The value's own fault: its caller is told, and the value before is written. One that is being written already
-				// is left to that commit.
-				if (hasBegun || !last.rejectNewest(error.reason)) throw error.reason;
+				// An abort is told to its caller alone.
+				if (last.abortion === undefined) job.tell(error.reason);
+				// One that is being written already is left to that commit, as it may have been read before it went bad.
+				else if (hasBegun) job.active?.displace(fileSystem.sync);
+				if (hasBegun && last.abortion === undefined) return undefined;
+				last.rejectNewest(error.reason);
 			}
 		}
 		return undefined;

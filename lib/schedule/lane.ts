@@ -79,11 +79,13 @@ export class Lane {
 
 	/**
 	 * Commits the newest value in the caller's stack, whatever is under way; its directory is left to be synced.
-	 * @returns undefined where nothing waits. Throws where it cannot be written synchronously.
+	 * @param tell told of values that failed by themselves, in whose place an older one is written
+	 * @returns undefined where nothing is left to write. Throws where it cannot be written synchronously.
 	 */
-	commitSync(): SyncLanding | undefined {
+	commitSync(tell: (error: unknown) => void): SyncLanding | undefined {
 		const { ports, counters } = this.#context;
-		const landing = commitBatchesSync({ ports, path: this.#path, batches: [...this.#batches], active: this.#active });
+		const batches = [...this.#batches];
+		const landing = commitBatchesSync({ ports, path: this.#path, batches, active: this.#active, tell });
 		if (landing?.wrote) {
 			counters.commits += 1;
 			counters.bytes += landing.bytes;
@@ -141,7 +143,9 @@ export class Lane {
 		try {
 			for (let again = true; again; ) {
 				again = false;
-				const active = new ActiveCommit(batch.newest?.sequence ?? 0, () => this.commitSync()?.settle(false));
+				const active = new ActiveCommit(batch.newest?.sequence ?? 0, () =>
+					this.commitSync(toldByPromise)?.settle(false),
+				);
 				this.#active = entry.active = active;
 				try {
 					await this.#land(batch, entry, target, active);
@@ -256,3 +260,6 @@ function toJob(
 	const asked = { sequence, durability, backups, content, mode, signal, onProgress };
 	return { ...asked, active, mayBeEmpty, snapshot, onRenamed, source };
 }
+
+/** The caller of a value that failed hears of it by its promise. */
+function toldByPromise(): void {}

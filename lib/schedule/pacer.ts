@@ -82,14 +82,15 @@ export class Pacer {
 	}
 
 	#isDue(batch: Batch): boolean {
-		return this.#dueMs(batch) <= this.#clock.monotonicMs();
+		const nowMs = this.#clock.monotonicMs();
+		return this.#dueMs(batch, nowMs) <= nowMs;
 	}
 
-	#dueMs(batch: Batch): number {
+	/** One reading of the clock for the question and the answer: a strategy may answer with the time it was given. */
+	#dueMs(batch: Batch, nowMs: number): number {
 		// Nothing is gained by keeping a removal, or what nobody waits for any more.
 		if (batch.firstSequence <= this.#hurriedSequence || batch.removes || batch.size === 0) return 0;
 		const { oldestMs, newestMs, size: writes } = batch;
-		const nowMs = this.#clock.monotonicMs();
 		return this.#ask({ oldestMs, newestMs, writes, ...timesOf(this.#history) }, nowMs);
 	}
 
@@ -107,7 +108,7 @@ export class Pacer {
 		if (this.#held === undefined) return;
 		const { batch, release } = this.#held;
 		const nowMs = this.#clock.monotonicMs();
-		const dueMs = this.#dueMs(batch);
+		const dueMs = this.#dueMs(batch, nowMs);
 		if (dueMs <= nowMs) {
 			release();
 			return;
