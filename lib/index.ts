@@ -6,6 +6,7 @@
 
 export type { Condition } from './commit/condition.ts';
 export type { Liveness } from './commit/liveness.ts';
+export type { CommitEvent, RecoverEvent, RetryEvent } from './diagnostics.ts';
 export {
 	DurableJsonError,
 	type ErrorCode,

@@ -58,7 +58,7 @@ export interface WriterStats {
 	readonly commits: number;
 	/** Calls that a newer value stood in for. */
 	readonly superseded: number;
-	/** Calls that were rejected, aborted ones included. */
+	/** Calls that were taken and then rejected, aborted ones included. */
 	readonly failures: number;
 	/** Bytes of the documents that landed. */
 	readonly bytes: Bytes;
@@ -102,7 +102,7 @@ export interface JsonWriter {
 	writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt>;
 	/**
 	 * As {@link JsonWriter.write} for callers that do not wait: there is no promise, a failure goes to `onError` and to the
-	 * next `flush`.
+	 * next `flush`, also that of a full queue or of a signal that is aborted already.
 	 * Throws on a bad argument and after `close` (ERR_CLOSED).
 	 */
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void;

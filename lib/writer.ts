@@ -203,8 +203,7 @@ class Writer implements JsonWriter {
 		};
 		// Newest first, so that the newest spelling of a document answers for the others.
 		const lanes = [...this.#lanes.values()].sort((a, b) => b.newestSequence - a.newestSequence);
-		const tell = (error: unknown): unknown => errors.push(error);
-		const landings = lanes.map((lane) => attempt(() => lane.commitSync(tell)));
+		const landings = lanes.map((lane) => attempt(() => lane.commitSync()));
 		syncLandings(this.#ports, landings, this.#commits, attempt);
 		throwAll(errors, 'documents were not written synchronously');
 	}

@@ -32,13 +32,11 @@ export interface SyncCommitJob {
 	readonly batches: readonly Batch[];
 	/** The lane's own commit under way. */
 	readonly active: ActiveCommit | undefined;
-	/** Told of values that failed by themselves. */
-	readonly tell: (error: unknown) => void;
 }
 
 /**
- * Writes the newest value that does not fail by itself.
- * @returns undefined where there is none. Throws where it cannot be written synchronously.
+ * Writes the newest value that does not fail by itself; the callers of those that do are told by their promises.
+ * @returns undefined where nothing waits. Throws where nothing can be written synchronously.
  */
 export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
 	const { fileSystem } = job.ports;
@@ -46,27 +44,31 @@ export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
 	if (carriers.length === 0) return undefined;
 	const target = resolveTargetSync(fileSystem.sync, job.path);
 	return documentRegistry(fileSystem.scope).interrupt(target.key, (entry) => {
+		let failure: OwnFailure | undefined;
 		for (let last = carriers.at(-1); last !== undefined; last = carriers.at(-1)) {
 			if (last.isRenamed) return inPlaceAlready(target, last);
-			const { newest } = last;
+			const { newest, abortion } = last;
 			if (newest === undefined) {
 				carriers.pop();
 				continue;
 			}
+			if (abortion !== undefined) {
+				job.active?.displace(fileSystem.sync);
+				last.rejectNewest(abortion.reason);
+				continue;
+			}
 			const { hasBegun } = newest;
 			try {
-				if (last.abortion !== undefined) throw new OwnFailure(last.abortion.reason);
 				return land(job, carriers, entry, target, newest);
 			} catch (error) {
 				if (!(error instanceof OwnFailure)) throw error;
-				// An abort is told to its caller alone.
-				if (last.abortion === undefined) job.tell(error.reason);
-				// One that is being written already is left to that commit, as it may have been read before it went bad.
-				else if (hasBegun) job.active?.displace(fileSystem.sync);
-				if (hasBegun && last.abortion === undefined) return undefined;
+				failure = error;
+				// One that is being written already is left to that commit: it may have been read before it went bad.
+				if (hasBegun) break;
 				last.rejectNewest(error.reason);
 			}
 		}
+		if (failure !== undefined) throw failure.reason;
 		return undefined;
 	});
 }

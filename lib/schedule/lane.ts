@@ -79,13 +79,11 @@ export class Lane {
 
 	/**
 	 * Commits the newest value in the caller's stack, whatever is under way; its directory is left to be synced.
-	 * @param tell told of values that failed by themselves, in whose place an older one is written
-	 * @returns undefined where nothing is left to write. Throws where it cannot be written synchronously.
+	 * @returns undefined where nothing waits. Throws where it cannot be written synchronously.
 	 */
-	commitSync(tell: (error: unknown) => void): SyncLanding | undefined {
+	commitSync(): SyncLanding | undefined {
 		const { ports, counters } = this.#context;
-		const batches = [...this.#batches];
-		const landing = commitBatchesSync({ ports, path: this.#path, batches, active: this.#active, tell });
+		const landing = commitBatchesSync({ ports, path: this.#path, batches: [...this.#batches], active: this.#active });
 		if (landing?.wrote) {
 			counters.commits += 1;
 			counters.bytes += landing.bytes;
@@ -260,6 +258,3 @@ function toJob(
 	const asked = { sequence, durability, backups, content, mode, signal, onProgress };
 	return { ...asked, active, mayBeEmpty, snapshot, onRenamed, source };
 }
-
-/** The caller of a value that failed hears of it by its promise. */
-function toldByPromise(): void {}

@@ -60,13 +60,13 @@ describe('the bound of what waits', () => {
 		await first;
 	});
 
-	it('throws from schedule, which has no promise to reject', () => {
-		const writer = createWriter({ maxQueuedValues: 1 });
+	it('is told by onError and the next flush where a scheduled value exceeds it', async () => {
+		const told: unknown[] = [];
+		const writer = createWriter({ maxQueuedValues: 1, onError: (error) => told.push(error) });
 		writer.schedule(directory.file('a.json'), 1);
-		expect(() => writer.schedule(directory.file('b.json'), 1)).toThrow(
-			expect.objectContaining({ code: 'ERR_QUEUE_FULL' }),
-		);
-		return writer.close();
+		writer.schedule(directory.file('b.json'), 1);
+		expect(told).toMatchObject([{ code: 'ERR_QUEUE_FULL' }]);
+		await expect(writer.close()).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
 	});
 
 	it('counts values that are superseded, aborted or fail as gone', async () => {

@@ -59,7 +59,7 @@ describe('where the newest value fails', () => {
 		if (where === 'in flight') await new Promise(setImmediate);
 		const failed = writer.write(file, bad);
 		const settled = Promise.allSettled([good, failed]);
-		expect(() => writer.flushSync()).toThrow('bad');
+		writer.flushSync();
 		expect(await directory.json('a.json')).toBe('good');
 		expect(await settled).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected' }]);
 		await directory.expectOnly('a.json');
