@@ -142,7 +142,7 @@ export class Lane {
 			for (let again = true; again; ) {
 				again = false;
 				const active = new ActiveCommit(batch.newest?.sequence ?? 0, () =>
-					this.commitSync(toldByPromise)?.settle(false),
+					this.commitSync()?.settle(false),
 				);
 				this.#active = entry.active = active;
 				try {
