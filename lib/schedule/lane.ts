@@ -141,9 +141,7 @@ export class Lane {
 		try {
 			for (let again = true; again; ) {
 				again = false;
-				const active = new ActiveCommit(batch.newest?.sequence ?? 0, () =>
-					this.commitSync()?.settle(false),
-				);
+				const active = new ActiveCommit(batch.newest?.sequence ?? 0, () => this.commitSync()?.settle(false));
 				this.#active = entry.active = active;
 				try {
 					await this.#land(batch, entry, target, active);
