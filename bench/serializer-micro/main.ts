@@ -140,6 +140,41 @@ compare(
 	2000,
 );
 
+const scratch: number[] = [];
+compare(
+	'64 numbers gathered in one array, kept',
+	(index) => {
+		const numbers = pick(runs, index);
+		for (let at = 0; at < 64; at++) scratch[at] = numbers[at] as number;
+		return JSON.stringify(scratch).length;
+	},
+	'in an array that grows for each run',
+	(index) => {
+		const numbers = pick(runs, index);
+		const grown: number[] = [];
+		for (let at = 0; at < 64; at++) grown.push(numbers[at] as number);
+		return JSON.stringify(grown).length;
+	},
+	2000,
+);
+
+compare(
+	'12 names known from the document before',
+	(index) => {
+		let at = before;
+		for (let name = 0; name < 12; name++) at = cache.follow(at, pick(names, name), ',', ':');
+		return at.byteLength + index;
+	},
+	'made anew for each document',
+	(index) => {
+		const fresh = new KeyCache();
+		let at = fresh.root;
+		for (let name = 0; name < 12; name++) at = fresh.follow(at, pick(names, name), ',', ':');
+		return at.byteLength + index;
+	},
+	2000,
+);
+
 const dates = list((index) => new Date(1.6e12 + index * 123_456_789));
 compare(
 	'a Date from its time',

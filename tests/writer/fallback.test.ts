@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createWriter, immediate, type PendingWrites, throttle, writeJson } from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
+import { gatedFileSystem } from '../support/gated-file-system.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -17,25 +18,9 @@ function* rows(): Generator<number> {
 	yield 1;
 }
 
-/** A port whose `open` waits to be let go. */
-function gated(): { fileSystem: FileSystem; letGo: () => void } {
-	let letGo = (): void => undefined;
-	const gate = new Promise<void>((resolve) => {
-		letGo = resolve;
-	});
-	const fileSystem: FileSystem = {
-		...nodeFileSystem,
-		async open(path, mode, permissions) {
-			await gate;
-			return nodeFileSystem.open(path, mode, permissions);
-		},
-	};
-	return { fileSystem, letGo: () => letGo() };
-}
-
 describe('where the newest value fails', () => {
 	it('a stream that it stood in for is not acknowledged with the older value', async () => {
-		const { fileSystem, letGo } = gated();
+		const { fileSystem, letGo } = gatedFileSystem();
 		const writer = createWriter({ fileSystem });
 		const file = directory.file('a.json');
 		const first = writer.write(file, 'first');
@@ -69,7 +54,7 @@ describe('where the newest value fails', () => {
 describe('flushSync', () => {
 	it('does not write a value that was aborted while it was being written', async () => {
 		await writeRaw(directory.file('a.json'), '"old"');
-		const { fileSystem, letGo } = gated();
+		const { fileSystem, letGo } = gatedFileSystem();
 		const writer = createWriter({ fileSystem, recovery: 'off' });
 		const controller = new AbortController();
 		const write = writer.write(directory.file('a.json'), 'new', { signal: controller.signal });

@@ -19,6 +19,7 @@ import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { gatedFileSystem } from '../support/gated-file-system.ts';
 import { RecordingFileSystem } from '../support/recording-file-system.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
@@ -91,17 +92,7 @@ describe('order', () => {
 	});
 
 	it('removes a document though a write of it waits for its turn at the disk', async () => {
-		let letGo = (): void => undefined;
-		const gate = new Promise<void>((resolve) => {
-			letGo = resolve;
-		});
-		const fileSystem: FileSystem = {
-			...nodeFileSystem,
-			async open(path, mode, permissions) {
-				if (path.includes('slow.json')) await gate;
-				return nodeFileSystem.open(path, mode, permissions);
-			},
-		};
+		const { fileSystem, letGo } = gatedFileSystem((path) => path.includes('slow.json'));
 		const writer = createWriter({ concurrency: 1, recovery: 'off', fileSystem });
 		writers.push(writer);
 		await writer.write(directory.file('a.json'), 'old');
