@@ -110,7 +110,12 @@ class Commit {
 		const transfer = this.#transfer;
 		if (transfer === undefined) return;
 		const { inSlot } = slots;
-		const waits = transfer.waits || !(await slots.asLarge(() => transfer.run(inSlot)));
+		const goOn = async (): Promise<boolean> => {
+			// The first buffer may have been filled by code that is not compiled yet: the event loop has its turn.
+			await new Promise(setImmediate);
+			return transfer.run(inSlot);
+		};
+		const waits = transfer.waits || !(await slots.asLarge(goOn));
 		if (waits) await transfer.runWaiting(inSlot);
 		await inSlot(async () => {
 			await transfer.finish();
