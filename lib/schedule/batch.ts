@@ -147,7 +147,7 @@ export class Batch {
 	}
 
 	/** What the caller aborted the value under way with, where the commit has not noticed yet. */
-	get abortion(): { readonly reason: unknown } | undefined {
+	get aborted(): { readonly reason: unknown } | undefined {
 		const signal = this.#renamed ? undefined : this.#inFlight?.signal;
 		return signal?.aborted ? { reason: signal.reason as unknown } : undefined;
 	}

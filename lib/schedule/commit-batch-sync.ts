@@ -47,14 +47,14 @@ export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
 		let failure: OwnFailure | undefined;
 		for (let last = carriers.at(-1); last !== undefined; last = carriers.at(-1)) {
 			if (last.isRenamed) return inPlaceAlready(target, last);
-			const { newest, abortion } = last;
+			const { newest, aborted } = last;
 			if (newest === undefined) {
 				carriers.pop();
 				continue;
 			}
-			if (abortion !== undefined) {
+			if (aborted !== undefined) {
 				job.active?.displace(fileSystem.sync);
-				last.rejectNewest(abortion.reason);
+				last.rejectNewest(aborted.reason);
 				continue;
 			}
 			const { hasBegun } = newest;
