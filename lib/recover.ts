@@ -9,7 +9,7 @@ import { asOptions, checkBoolean, checkFunction, checkInteger, checkSignal, toAb
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { FileStat, FileSystem } from './ports/file-system.ts';
-import { carryOut, changesSomething } from './recovery/carry-out.ts';
+import { type CarriedOut, carryOut, changesSomething, removeLeftover } from './recovery/carry-out.ts';
 import { type Companion, formatChoice, type Group, groupNames } from './recovery/companions.ts';
 import { type Decision, type ExamineContext, examine, examineOrphan } from './recovery/examine.ts';
 import type { RecoveredDocument, RecoveredFile, RecoveryReport } from './recovery/report.ts';
@@ -260,7 +260,7 @@ class Recovery {
 				const decision = await examine(context, group);
 				if (decision === undefined) return undefined;
 				const done = await carryOut(carryOutContext, decision);
-				if (done !== undefined) return toReport(decision, done.quarantined);
+				if (done !== undefined) return toReport(decision, done);
 			}
 			throw new Error(`it was changed by others ${MAX_ATTEMPTS} times`);
 		});
@@ -285,17 +285,22 @@ class Recovery {
 		await this.#attempt(file, false, async () => {
 			const found = await examineOrphan(context, orphan);
 			if (found === undefined) return;
-			if (found.action === 'removed' && !this.#options.dryRun) await this.#fileSystem.unlink(file);
-			this.#orphans.push(found);
+			const removes = found.action === 'removed' && !this.#options.dryRun;
+			this.#orphans.push(removes && !(await removeLeftover(context, file)) ? asSpared(found) : found);
 		});
 	}
 }
 
-function toReport(decision: Decision, quarantined?: string): RecoveredDocument {
-	const { document, found, judgement, outcome, why, source, rolledBack, files } = decision;
+function toReport(decision: Decision, { quarantined, spared }: Partial<CarriedOut> = {}): RecoveredDocument {
+	const { document, found, judgement, outcome, why, source, rolledBack } = decision;
+	const files = decision.files.map((file) => (spared?.has(file.path) ? asSpared(file) : file));
 	const { problem } = judgement ?? {};
 	const restored = { ...(source && { source: source.path }), ...(quarantined !== undefined && { quarantined }) };
 	return { path: document, found, ...(problem && { problem }), outcome, why, ...restored, rolledBack, files };
+}
+
+function asSpared(file: RecoveredFile): RecoveredFile {
+	return { ...file, liveness: 'live', action: 'kept', why: 'a live writer holds it' };
 }
 
 function toAbsolute(input: string | URL): { absolute: string; saysDirectory: boolean } {

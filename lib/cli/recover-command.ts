@@ -35,8 +35,13 @@ function toRecoverOptions(options: OptionValues): RecoverOptions {
 		recursive: options.recursive === true,
 		...(options.classic === true && { classic: true }),
 		...(typeof match === 'string' && { match: new RegExp(match) }),
-		...(typeof seconds === 'string' && { unlockedMaxAgeMs: Number(seconds) * 1000 }),
+		...(typeof seconds === 'string' && { unlockedMaxAgeMs: toMilliseconds(seconds) }),
 	};
+}
+
+/** What is no number is refused by name; `Number` takes nothing at all for 0, by which every such file would be dead. */
+function toMilliseconds(seconds: string): number {
+	return seconds.trim() === '' ? Number.NaN : Number(seconds) * 1000;
 }
 
 function exitCodeOf({ documents, failures }: RecoveryReport): ExitCode {

@@ -4,7 +4,7 @@ import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
-import { ageLimit, judgeLiveness, withLiveness } from './liveness.ts';
+import { type AgeLimit, ageLimit, judgeLiveness, withLiveness } from './liveness.ts';
 import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
 import { hashDocumentName, type Life, mayBeHashed, parseTempName, type TempName } from './temp-name.ts';
 
@@ -66,16 +66,16 @@ export async function removeDeadTemps(
 			if (temp === undefined || !wanted(temp, present)) continue;
 			const file = path.join(directory, name);
 			await attempt(file, async () => {
-				if (await removeIfDead(ports, file, temp.life)) count += 1;
+				if (await removeIfDead(ports, file, temp.life, ageLimit(ports))) count += 1;
 			});
 		}
 	});
 	return { count, failures };
 }
 
-/** Removes a temporary file unless a live writer holds it. @returns whether it did. */
-async function removeIfDead(ports: CommitPorts, file: string, life: Life): Promise<boolean> {
-	const removed = await withLiveness(ports, file, life, ageLimit(ports), async ({ liveness }) => {
+/** Removes a temporary file, holding its lock, unless a live writer does. @returns whether it did. */
+export async function removeIfDead(ports: CommitPorts, file: string, life: Life, limit: AgeLimit): Promise<boolean> {
+	const removed = await withLiveness(ports, file, life, limit, async ({ liveness }) => {
 		if (liveness !== 'dead') return false;
 		// Nothing else can have taken the name meanwhile: it has 64 random bits.
 		await removeIfPresent(ports.fileSystem, file);

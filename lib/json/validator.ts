@@ -217,7 +217,8 @@ export class JsonValidator {
 
 	/** The beginning of a text: a byte order mark, or the value. */
 	#begin(byte: number): number {
-		if (byte === BYTE_ORDER_MARK.charCodeAt(this.#matched)) {
+		// A byte order mark comes before everything, also before a carriage return.
+		if (byte === BYTE_ORDER_MARK.charCodeAt(this.#matched) && !this.#returned) {
 			if (this.#matched > 0) this.#continued += 1;
 			this.#matched += 1;
 			return STATE.start;

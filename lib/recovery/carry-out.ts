@@ -11,18 +11,24 @@ import path from 'node:path';
 import { copyToTemp, NO_LINKS } from '../commit/copy-file.ts';
 import { directoryCommits } from '../commit/directory-sync.ts';
 import { formatQuarantinedName } from '../commit/kept-name.ts';
+import type { AgeLimit } from '../commit/liveness.ts';
 import { openToSync } from '../commit/read-only.ts';
+import { removeIfDead } from '../commit/sweep.ts';
 import type { Target } from '../commit/target.ts';
 import { type CommitPorts, removeIfPresent } from '../commit/temp-file.ts';
-import { formatOrder } from '../commit/temp-name.ts';
+import { formatOrder, parseTempName } from '../commit/temp-name.ts';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
 import type { Decision, Source } from './examine.ts';
 
-export interface CarryOutContext {
+interface RemovalContext {
 	readonly ports: CommitPorts;
+	readonly limit: AgeLimit;
+}
+
+export interface CarryOutContext extends RemovalContext {
 	readonly directory: string;
 	/** How many bad documents are kept of each. */
 	readonly maxQuarantined: number;
@@ -30,6 +36,8 @@ export interface CarryOutContext {
 
 export interface CarriedOut {
 	readonly quarantined: string | undefined;
+	/** Files that were to be removed, and whose writers have shown to live. */
+	readonly spared: ReadonlySet<string>;
 }
 
 /** @returns undefined where something has changed since the decision, so that another one is needed. */
@@ -42,14 +50,33 @@ export async function carryOut(context: CarryOutContext, decision: Decision): Pr
 		quarantined = restored.quarantined;
 		tell(decision.document, 'restored');
 	}
-	const { fileSystem } = context.ports;
 	const leftovers = decision.files.filter(({ action }) => action === 'removed');
+	const spared = new Set<string>();
 	for (const { path: file } of leftovers) {
-		await removeIfPresent(fileSystem, file);
-		tell(file, 'removed');
+		if (!(await removeLeftover(context, file))) spared.add(file);
 	}
-	if (leftovers.length > 0) await syncDirectory(context);
-	return { quarantined };
+	if (leftovers.length > spared.size) await syncDirectory(context);
+	return { quarantined, spared };
+}
+
+/**
+ * Removes a file that the decision found worthless. Of a temporary file that is asked again, holding its lock: its writer may
+ * have been between opening and locking it. @returns false where a writer has it
+ */
+export async function removeLeftover({ ports, limit }: RemovalContext, file: string): Promise<boolean> {
+	const temp = parseTempName(path.basename(file));
+	try {
+		if (temp !== undefined) {
+			if (await removeIfDead(ports, file, temp.life, limit)) return true;
+			return (await ports.fileSystem.lstat(file)) === undefined;
+		}
+		await removeIfPresent(ports.fileSystem, file);
+	} catch (error) {
+		// Another recovery was faster.
+		if (codeOf(error) !== 'ENOENT') throw error;
+	}
+	tell(file, 'removed');
+	return true;
 }
 
 /** Does the decision change anything on the disk? */
@@ -57,7 +84,9 @@ export function changesSomething({ source, files }: Decision): boolean {
 	return source !== undefined || files.some(({ action }) => action === 'removed');
 }
 
-async function restore(context: CarryOutContext, decision: Decision, source: Source): Promise<CarriedOut | undefined> {
+type Restored = Pick<CarriedOut, 'quarantined'>;
+
+async function restore(context: CarryOutContext, decision: Decision, source: Source): Promise<Restored | undefined> {
 	const { fileSystem } = context.ports;
 	if (source.companion.kind !== 'backup') {
 		// The classic pattern may not have synced it.
@@ -78,7 +107,7 @@ async function restore(context: CarryOutContext, decision: Decision, source: Sou
 }
 
 /** Gives the file the document's name, and puts what had it into quarantine. */
-async function putInPlace(context: CarryOutContext, decision: Decision, from: string): Promise<CarriedOut | undefined> {
+async function putInPlace(context: CarryOutContext, decision: Decision, from: string): Promise<Restored | undefined> {
 	const { document, judgement } = decision;
 	let quarantined: string | undefined;
 	if (judgement !== undefined) {

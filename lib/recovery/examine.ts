@@ -5,7 +5,9 @@
  *
  * - A document that is whole stays, and so does one that is none of ours to judge.
  * - One that is missing or bad is restored from the newest whole survivor: a document moved aside or a backup, whichever is
- *   newer; a complete temporary file (`ready`, by its name); `<document>.tmp`; `<document>.bak`.
+ *   newer; a complete temporary file (`ready`, by its name); `<document>.tmp`; `<document>.bak`. These two come first where
+ *   they were written after what is ours.
+ * - Where a writer that may live has moved the document aside, nothing takes its name.
  * - What is then left over of dead writers is removed. What may have a live writer is left alone, whatever it is.
  * - Where nothing whole is left, nothing is touched but worthless temporary files: what is there may be all there is.
  */
@@ -82,7 +84,8 @@ export async function examine(context: ExamineContext, group: Group): Promise<De
 	const examined = await examineCompanions(context, group, found === 'missing');
 	if (found === 'missing' && examined.length === 0) return undefined;
 	const stands = found === 'good' || found === 'unjudged';
-	const source = stands ? undefined : await findSource(context, group, examined);
+	const awaited = found === 'missing' && examined.some(mayBePutBack);
+	const source = stands || awaited ? undefined : await findSource(context, group, examined);
 	return decide(context, { document, found, judgement, examined, source });
 }
 
@@ -154,14 +157,24 @@ async function askLiveness(
 	}
 }
 
+/**
+ * A document moved aside by a writer that may live: it is about to be replaced or put back. Nothing older takes its name
+ * meanwhile, as beside a whole document the one aside would count as left over.
+ */
+function mayBePutBack({ companion, liveness }: Examined): boolean {
+	return companion.kind === 'aside' && liveness?.liveness !== 'dead';
+}
+
 /** The newest whole survivor. */
 async function findSource(context: ExamineContext, group: Group, examined: Examined[]): Promise<Source | undefined> {
-	const candidates = [
-		...byNewest(examined),
-		...ofKind(examined, 'ready').toReversed(),
-		...ofKind(examined, 'tmp'),
-		...ofKind(examined, 'bak'),
-	];
+	const candidates = [...byNewest(examined), ...ofKind(examined, 'ready').toReversed()];
+	// Of the classic pattern only dates are known. What another program wrote after the newest of ours is newer.
+	for (const classic of [...ofKind(examined, 'tmp'), ...ofKind(examined, 'bak')]) {
+		const older = candidates.findIndex(
+			({ companion, stat }) => companion.kind !== 'tmp' && stat.modifiedMs < classic.stat.modifiedMs,
+		);
+		candidates.splice(older === -1 ? candidates.length : older, 0, classic);
+	}
 	for (const candidate of candidates) {
 		candidate.refused = await refuse(context, group, candidate);
 		if (candidate.refused === undefined) return candidate;
@@ -271,6 +284,9 @@ function explain({ found, judgement, examined, source }: Finding, outcome: Decis
 	if (source !== undefined) return `${what}; ${path.basename(source.path)} is the newest whole survivor`;
 	if (outcome === 'lost') return `${what}, and nothing whole is left to restore it from`;
 	const live = examined.some(({ liveness }) => liveness?.liveness === 'live');
+	if (!live && found === 'missing' && examined.some(mayBePutBack)) {
+		return `${what}; the one that was moved aside may have a live writer, and is left to it`;
+	}
 	return `${what}${live ? ' yet: a live writer is at work' : ', and nothing says that there ever was one'}`;
 }
 

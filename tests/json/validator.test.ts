@@ -269,3 +269,9 @@ it('accepts a real file of 13 MB, and finds one wrong byte in it', async () => {
 	expect(validator.end()).toBeUndefined();
 	expect(broken.problem?.offset).toBe(5_000_000);
 });
+
+it('refuses a byte order mark after a carriage return, as readJsonLines does', () => {
+	for (const text of ['\r\ufeff[1]', '[1]\n\r\ufeff2', '\ufeff\r\n', '\r\n\ufeff1']) {
+		expect(verdict(Buffer.from(text), 'lines') === undefined, text).toBe(parsesAsLines(Buffer.from(text)));
+	}
+});

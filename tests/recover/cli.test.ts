@@ -109,6 +109,7 @@ it.each([
 	[['verify', '--no-such', 'x']],
 	[['recover', '--match', '(', 'x']],
 	[['recover', '--unlocked-max-age', 'x', 'y']],
+	[['recover', '--unlocked-max-age', '', '.']],
 	[['toString', 'x']],
 ])('ends with 2 where the command line is not understood: %j', (args) => {
 	const { code, out, err } = run(...args);

@@ -1,0 +1,147 @@
+/** What may change while a recovery is at work, and which of the survivors is the newest. */
+import { describe, expect, it } from 'vitest';
+import { recover } from '../../lib/index.ts';
+import type { FileSystem } from '../../lib/ports/file-system.ts';
+import { drive } from '../support/simulation.ts';
+import { backupPath, DOCUMENT, good, type Scene, scene, tempPath, torn } from './support.ts';
+
+const TMP = `${DOCUMENT}.tmp`;
+const BAK = `${DOCUMENT}.bak`;
+
+/** A disk on which each of the files was written a second after the one before. */
+function sceneInOrder(files: readonly (readonly [path: string, content: string])[]): Scene {
+	const stage = scene({});
+	for (const [path, content] of files) {
+		stage.clock.advance(1000);
+		stage.disk.plantFile(path, content);
+	}
+	return stage;
+}
+
+describe('the newest whole survivor', () => {
+	it.each([
+		['missing', []],
+		['torn', [[DOCUMENT, torn(9)]]],
+	] as const)('is a .tmp written after the backup of a %s document', async (_found, document) => {
+		const stage = sceneInOrder([[backupPath(1), good(7)], ...document, [TMP, good(10)]]);
+		const { documents } = await stage.recover();
+		expect(documents[0]).toMatchObject({ outcome: 'restored', source: TMP });
+		expect(stage.contents()[DOCUMENT]).toBe(good(10));
+	});
+
+	it.each([
+		['a .tmp that is older', [TMP, good(3)], [backupPath(1), good(7)], good(7)],
+		['a .bak that is older', [BAK, good(3)], [backupPath(1), good(7)], good(7)],
+		['a .bak that is newer', [backupPath(1), good(7)], [BAK, good(8)], good(8)],
+		['a .tmp that is torn', [backupPath(1), good(7)], [TMP, torn(9)], good(7)],
+	] as const)('of a backup and %s', async (_name, first, second, restored) => {
+		const stage = sceneInOrder([first, second]);
+		await stage.recover();
+		expect(stage.contents()[DOCUMENT]).toBe(restored);
+	});
+
+	it('is not an ancient .tmp because a .bak is newer than the backup', async () => {
+		const stage = sceneInOrder([
+			[TMP, good(3)],
+			[backupPath(1), good(7)],
+			[BAK, good(8)],
+		]);
+		await stage.recover();
+		expect(stage.contents()[DOCUMENT]).toBe(good(8));
+	});
+});
+
+describe('a document that its writer has moved aside', () => {
+	const files = { [tempPath('ready', 1)]: good(10), [tempPath('aside', 1)]: good(9), [backupPath(1)]: good(7) };
+
+	it('is left to the writer while that lives, and comes back when it is dead', async () => {
+		const stage = scene(files, { semantics: 'win32' });
+		const writer = await stage.disk.open(tempPath('ready', 1), 'update');
+		expect(writer.tryLock()).toBe('locked');
+		const { documents } = await stage.recover();
+		expect(documents[0]).toMatchObject({ outcome: 'absent', why: expect.stringContaining('a live writer is at work') });
+		expect(stage.contents()).toEqual(files);
+		await writer.close();
+		await stage.recover();
+		expect(stage.contents()[DOCUMENT]).toBe(good(9));
+	});
+
+	it('is left alone without locks until it is old, as nothing older may stand in its place', async () => {
+		const stage = scene(files, { semantics: 'win32', locks: false });
+		const { documents } = await stage.recover();
+		expect(documents[0]).toMatchObject({ outcome: 'absent', why: expect.stringContaining('moved aside') });
+		expect(stage.contents()).toEqual(files);
+		stage.clock.advance(2 * 3_600_000);
+		await stage.recover();
+		expect(stage.contents()[DOCUMENT]).toBe(good(9));
+	});
+});
+
+describe('a writer that locks its new file after it was judged', () => {
+	const unknownDocument = `/data/.dj1hl-0lxk2j4p8000007-9f86d081884c7d65-${'0'.repeat(32)}.part`;
+
+	/** The disk, on which `arrive` runs before the file is looked at for the last time. */
+	function arrivesLate(stage: Scene, file: string, looks: number, arrive: () => Promise<void>): FileSystem {
+		let left = looks;
+		return new Proxy(stage.disk, {
+			get(disk, key) {
+				if (key === 'open') {
+					return async (...args: Parameters<FileSystem['open']>) => {
+						if (args[0] === file && left-- === 0) await arrive();
+						return disk.open(...args);
+					};
+				}
+				const value: unknown = Reflect.get(disk, key, disk);
+				return typeof value === 'function' ? (value.bind(disk) as unknown) : value;
+			},
+		});
+	}
+
+	it.each([
+		['beside a document', tempPath('part'), 2],
+		['of a document that is not known', unknownDocument, 1],
+	])('keeps it: %s', async (_name, file, looks) => {
+		const stage = scene({ [DOCUMENT]: good(9), [file]: torn(10) });
+		const writer = await stage.disk.open(file, 'update');
+		let arrived = false;
+		const fileSystem = arrivesLate(stage, file, looks, async () => {
+			arrived = writer.tryLock() === 'locked';
+		});
+		const recovering = recover('/data', { fileSystem, clock: stage.clock });
+		await drive(
+			recovering.then(() => undefined),
+			stage,
+		);
+		expect(arrived).toBe(true);
+		expect(stage.contents()[file]).toBe(torn(10));
+		const { documents, orphans } = await recovering;
+		const [reported] = [...documents.flatMap(({ files }) => files), ...orphans];
+		expect(reported).toMatchObject({ path: file, action: 'kept', liveness: 'live' });
+	});
+
+	it('is refused the lock while the file is being removed', async () => {
+		const file = tempPath('part');
+		const stage = scene({ [DOCUMENT]: good(9), [file]: torn(10) });
+		const writer = await stage.disk.open(file, 'update');
+		let lock: string | undefined;
+		const fileSystem = new Proxy(stage.disk, {
+			get(disk, key) {
+				if (key === 'unlink') {
+					return async (path: string) => {
+						lock = writer.tryLock();
+						return disk.unlink(path);
+					};
+				}
+				const value: unknown = Reflect.get(disk, key, disk);
+				return typeof value === 'function' ? (value.bind(disk) as unknown) : value;
+			},
+		});
+		const recovering = recover(DOCUMENT, { fileSystem, clock: stage.clock });
+		await drive(
+			recovering.then(() => undefined),
+			stage,
+		);
+		expect(lock).toBe('busy');
+		expect(Object.keys(stage.contents())).toEqual([DOCUMENT]);
+	});
+});
