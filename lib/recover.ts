@@ -36,7 +36,8 @@ export interface RecoverOptions extends Ports {
 	readonly match?: RegExp | ((name: string) => boolean) | undefined;
 	/**
 	 * Remove `<document>.tmp` and `<document>.bak` beside a whole document. Default: only where `recover` is given the
-	 * document itself, as in a directory other programs may have such files.
+	 * document itself, as in a directory other programs may have such files. A second name (hard link) of the document always
+	 * goes.
 	 */
 	readonly classic?: boolean | undefined;
 	/** The time by which ages are told, milliseconds since 1970. Default: now. */

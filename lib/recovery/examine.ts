@@ -240,7 +240,8 @@ function decide(context: ExamineContext, finding: Finding): Decision {
 	const outcome = stands ? 'kept' : source === undefined ? outcomeWithoutSource(finding) : 'restored';
 	const whole = stands || source !== undefined;
 	const files = examined.map((one): RecoveredFile => {
-		const [action, why] = fate(context, one, source, whole);
+		const isTwin = found === 'good' && judgement?.stat.identity === one.stat.identity;
+		const [action, why] = fate(context, one, source, whole, isTwin);
 		const { path: file, companion, liveness, judgement: judged } = one;
 		return {
 			path: file,
@@ -292,12 +293,13 @@ function explain({ found, judgement, examined, source }: Finding, outcome: Decis
 
 const NOTHING = { empty: 'it is empty', nul: 'it holds nothing but NUL bytes' } as const;
 
-/** What becomes of a file beside the document. `whole`: there will be a whole document. */
+/** What becomes of a file beside the document. `whole`: there will be a whole document. `isTwin`: it is that document. */
 function fate(
 	context: ExamineContext,
 	{ companion, liveness, refused, path: file }: Examined,
 	source: Source | undefined,
 	whole: boolean,
+	isTwin: boolean,
 ): [CompanionAction, string] {
 	if (file === source?.path) {
 		return companion.kind === 'backup'
@@ -308,6 +310,8 @@ function fate(
 	if (kind === 'backup') return ['kept', refused ?? 'a backup'];
 	if (kind === 'quarantined') return ['kept', 'a bad document of before'];
 	if (kind === 'tmp' || kind === 'bak') {
+		// A recovery was cut off between two names. Who next writes to this one would write into the document.
+		if (isTwin) return ['removed', 'another name of the document'];
 		if (whole && context.classic) return ['removed', 'a leftover: the document is whole'];
 		return [
 			'kept',

@@ -51,6 +51,24 @@ describe('the newest whole survivor', () => {
 	});
 });
 
+describe('a recovery that was cut off after it had given the document its name', () => {
+	it.each([TMP, BAK])(
+		'is ended by that of the directory, too: what is written to %s would be in the document',
+		async (path) => {
+			const stage = scene({ [path]: good(1), '/data/other.json': good(2), '/data/other.json.tmp': good(3) });
+			await stage.disk.link(path, DOCUMENT);
+			const { documents } = await stage.recover('/data');
+			const files = documents.find((document) => document.path === DOCUMENT)?.files;
+			expect(files).toMatchObject([{ path, action: 'removed', why: expect.stringContaining('another name') }]);
+			expect(stage.contents()).toEqual({
+				[DOCUMENT]: good(1),
+				'/data/other.json': good(2),
+				'/data/other.json.tmp': good(3),
+			});
+		},
+	);
+});
+
 describe('a document that its writer has moved aside', () => {
 	const files = { [tempPath('ready', 1)]: good(10), [tempPath('aside', 1)]: good(9), [backupPath(1)]: good(7) };
 
