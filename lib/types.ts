@@ -61,7 +61,10 @@ export interface FileOptions {
 	 * @defaultValue `0`
 	 */
 	readonly backups?: number | undefined;
-	/** Called after each chunk of up to 128 KiB that went to the file, the last one included; after a snapshot once. An exception from it cancels the write and is what it rejects with. */
+	/**
+	 * Called after each chunk of up to 128 KiB that went to the file, the last one included; after a snapshot once. An
+	 * exception from it cancels the write and is what it rejects with.
+	 */
 	readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 

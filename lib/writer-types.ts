@@ -32,8 +32,10 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly maxQueuedBytes?: Bytes | undefined;
 	/**
-	 * How many commits of this writer may work at a time. All writers of the process together never exceed one fewer than
-	 * the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread.
+	 * How many commits of this writer may work at the disk at a time. All writers of the process together never exceed one
+	 * fewer than the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread. A
+	 * document of more than a buffer (128 KiB) takes its turn again for each write; at most some ten such are under way,
+	 * streams that wait for the caller's data not counted.
 	 * @defaultValue that bound
 	 */
 	readonly concurrency?: number | undefined;

@@ -39,8 +39,8 @@ export interface CommitSlots {
 
 /**
  * Writes a document. What fits a buffer is written while holding one slot; a larger one takes a slot for each of its
- * writes, so that no other path waits for all of it, unless very many do. A source that must wait for the caller's own data waits without one,
- * and so does the directory sync.
+ * writes, so that no other path waits for all of it, unless very many do. A source that must wait for the caller's own data
+ * waits without one, and so does the directory sync.
  * @param begin called in the slot, once; what it throws is passed on. Where it gives nothing, nothing is written.
  */
 export async function writeDocument(

@@ -30,7 +30,7 @@ function load(): NativeLocks | 'missing' {
 	}
 }
 
-// At the start, where time is expected to pass: it takes some 10 ms, in which the event loop would be held at the first write.
+// At the start, where time is expected to pass: it takes some 10 ms, which would hold the event loop at the first write.
 const native: NativeLocks | 'missing' = load();
 
 /** Tries to take the exclusive lock of an open, writable file without waiting. */

@@ -31,7 +31,7 @@ const SLOW_FOR_MS = 1000;
 const KNOWN_FOR_MS = 10_000;
 const MAX_KNOWN = 1000;
 
-/** Calls are made in place for so long, with what comes between them; then a trip to the pool gives the event loop its turn. */
+/** So long calls are made in place, with what comes between them; then a trip to the pool gives the event loop its turn. */
 const TURN_MS = 5;
 
 /** When the first call in place of this turn of the event loop was made. */
