@@ -11,6 +11,10 @@ export type ErrorCode =
 	| 'ERR_WRITE_FAILED'
 	| 'ERR_READ_FAILED'
 	| 'ERR_QUEUE_FULL'
+	| 'ERR_CONFLICT'
+	| 'ERR_LOCK_TIMEOUT'
+	| 'ERR_LOCK_LOST'
+	| 'ERR_LOCK_REENTRANT'
 	| 'ERR_CLOSED'
 	| 'ERR_CORRUPT'
 	| 'ERR_UNSUPPORTED';
@@ -34,12 +38,15 @@ export type Step =
 	| 'rename'
 	| 'sync-directory'
 	| 'submit'
+	| 'lock'
+	| 'update'
 	| 'discard'
 	| 'remove'
 	| 'read'
 	| 'parse'
 	| 'validate'
 	| 'recover'
+	| 'migrate'
 	| 'backup';
 
 /**

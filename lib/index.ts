@@ -17,6 +17,7 @@ export {
 } from './errors.ts';
 export { type StringifyChunksOptions, stringifyChunks } from './json/stringify-chunks.ts';
 export type { JsonProblem } from './json/validator.ts';
+export type { LockMode } from './lock/document-registry.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';
 export type {
@@ -71,6 +72,7 @@ export type {
 	ReplacerFunction,
 	Rows,
 	Space,
+	UpdateOptions,
 	ValueOrThunk,
 	WriteFileOptions,
 	WriteLinesOptions,
@@ -78,6 +80,7 @@ export type {
 	WriteProgress,
 	WriteReceipt,
 } from './types.ts';
+export { type HeldLock, type LockOptions, withLock } from './with-lock.ts';
 export { defaultWriter, remove, writeFile, writeJson, writeJsonLines } from './write.ts';
 export { createWriter } from './writer.ts';
 export type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';

@@ -1,6 +1,7 @@
 /** Checks what callers pass, and fills in the defaults. Bad values throw, naming option and value. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { argumentOutOfRange, invalidArgument } from './errors.ts';
 import type { Durability, FileOptions, Replacer, Space, WriteOptions } from './types.ts';
 
@@ -77,6 +78,7 @@ export interface CheckedJsonOptions {
 	readonly strict: boolean;
 	readonly finalNewline: boolean;
 	readonly consistency: 'stream' | 'snapshot';
+	readonly schema: StandardSchemaV1 | undefined;
 }
 
 /** `replacer` and `space` are passed on as they are: JSON.stringify says what they mean, whatever they are. */
@@ -87,13 +89,15 @@ export function checkJsonOptions(options: unknown): CheckedJsonOptions {
 		strict = false,
 		finalNewline = true,
 		consistency = 'stream',
+		schema,
 	} = asOptions<WriteOptions>(options);
 	checkBoolean('options.strict', strict);
 	checkBoolean('options.finalNewline', finalNewline);
 	if (consistency !== 'stream' && consistency !== 'snapshot') {
 		throw invalidArgument('options.consistency', "'stream' or 'snapshot'", consistency);
 	}
-	return { replacer, space, strict, finalNewline, consistency };
+	checkSchema(schema);
+	return { replacer, space, strict, finalNewline, consistency, schema };
 }
 
 /** Options as an object; undefined is none. */
@@ -123,6 +127,13 @@ export function checkSchema(schema: unknown): void {
 	if (typeof standard?.validate !== 'function') {
 		throw invalidArgument('options.schema', 'a Standard Schema validator (zod, valibot, arktype, ...)', schema);
 	}
+}
+
+/** How long to wait for a lock: a number of milliseconds, 0 for one attempt, Infinity for as long as it takes. */
+export function checkTimeout(name: string, value: unknown): number {
+	if (typeof value !== 'number') throw invalidArgument(`options.${name}`, 'a number', value);
+	if (!(value >= 0)) throw argumentOutOfRange(`options.${name}`, 'a number from 0 on', value);
+	return value;
 }
 
 export function checkFunction(name: string, value: unknown): void {

@@ -8,6 +8,7 @@ import { resolveTarget } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from './lock/document-registry.ts';
+import { type Lease, leaseOf } from './lock/lease.ts';
 import { asOptions, type CheckedFileOptions, checkFileOptions, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
@@ -46,6 +47,8 @@ class OpenPendingFile implements PendingFile {
 	/** The call that came last; each waits for the one before it. */
 	#last: Promise<unknown> = Promise.resolve();
 	#state: 'open' | 'broken' | 'over' = 'open';
+	/** The lock that it was opened under. */
+	readonly #lease: Lease | undefined;
 	readonly #stopListening: (() => void) | undefined;
 
 	constructor(ports: CommitPorts, path: string, document: PendingDocument, options: CheckedFileOptions) {
@@ -53,6 +56,7 @@ class OpenPendingFile implements PendingFile {
 		this.#ports = ports;
 		this.#document = document;
 		this.#options = options;
+		this.#lease = leaseOf(ports.fileSystem, path);
 		const { signal } = options;
 		this.#stopListening = signal && onAbort(signal, () => this.#discardAborted());
 	}
@@ -89,7 +93,10 @@ class OpenPendingFile implements PendingFile {
 				this.#assertOpen();
 				this.#state = 'over';
 				const { key } = this.#document.target;
-				const { removed: _, ...landed } = await registry.exclusive(key, (entry) => this.#land(entry, sequence));
+				const lease = this.#lease?.ended === false ? this.#lease : undefined;
+				const landing = registry.exclusive(key, (entry) => this.#land(entry, sequence, lease), { lease });
+				lease?.track(landing);
+				const { removed: _, ...landed } = await landing;
 				return { path: this.path, ...landed, sequence, superseded: sequence < landed.sequence };
 			} catch (error) {
 				throw error instanceof OwnFailure ? error.reason : error;
@@ -108,7 +115,7 @@ class OpenPendingFile implements PendingFile {
 		return this.discard();
 	}
 
-	async #land(entry: DocumentEntry, sequence: number): Promise<Landed> {
+	async #land(entry: DocumentEntry, sequence: number, lease: Lease | undefined): Promise<Landed> {
 		const { fileSystem, clock } = this.#ports;
 		const { inSlot } = commitSlots(fileSystem.scope, undefined);
 		const document = this.#document;
@@ -129,6 +136,7 @@ class OpenPendingFile implements PendingFile {
 				await document.publish(() => {
 					if (this.#options.signal?.aborted) throw new OwnFailure(this.#options.signal.reason);
 					active.check();
+					if (lease?.lock?.loss !== undefined) throw new OwnFailure(lease.lock.loss);
 				});
 			});
 		} catch (error) {

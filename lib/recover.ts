@@ -4,7 +4,9 @@ import { UNLOCKED_MAX_AGE_MS } from './commit/liveness.ts';
 import { resolveTarget } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { codeOf, DurableJsonError, invalidArgument, messageOf } from './errors.ts';
+import { underStandingLock } from './lock/document-lock.ts';
 import { documentRegistry } from './lock/document-registry.ts';
+import { leaseOf } from './lock/lease.ts';
 import { asOptions, checkBoolean, checkFunction, checkInteger, checkSignal, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
@@ -255,7 +257,7 @@ class Recovery {
 		if (this.#options.dryRun || !changesSomething(first)) return toReport(first);
 		const registry = documentRegistry(this.#fileSystem.scope);
 		const carryOutContext = { ...context, maxQuarantined: this.#options.maxQuarantined };
-		return registry.exclusive(first.document, async () => {
+		const change = async (): Promise<RecoveredDocument | undefined> => {
 			for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
 				// Whoever was at work on the document may have changed everything.
 				const decision = await examine(context, group);
@@ -264,7 +266,16 @@ class Recovery {
 				if (done !== undefined) return toReport(decision, done);
 			}
 			throw new Error(`it was changed by others ${MAX_ATTEMPTS} times`);
-		});
+		};
+		const lease = leaseOf(this.#fileSystem, first.document);
+		const ports = this.#options.ports;
+		const changing = registry.exclusive(
+			first.document,
+			(entry) => underStandingLock(ports, entry, first.document, lease, change),
+			{ lease },
+		);
+		lease?.track(changing);
+		return changing;
 	}
 
 	async #unremarkable(document: string): Promise<RecoveredDocument> {

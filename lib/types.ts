@@ -86,12 +86,24 @@ export interface WriteLinesOptions extends FileOptions {
 	 * @defaultValue `'stream'`
 	 */
 	readonly consistency?: 'stream' | 'snapshot' | undefined;
+	/**
+	 * Any Standard Schema validator (zod, valibot, arktype, ...), also an asynchronous one. A value is validated at the call,
+	 * a function's when its commit starts, JSON Lines row by row; what is written is the validator's output. A value that is
+	 * not valid is rejected with ERR_VALIDATION and changes nothing, nor what waits. It cannot contain async iterables.
+	 */
+	readonly schema?: StandardSchemaV1 | undefined;
 }
 
 /** Options of `writeJson`. */
 export interface WriteOptions extends WriteLinesOptions {
 	/** Indentation, as JSON.stringify takes it. */
 	readonly space?: Space | undefined;
+}
+
+/** Options of an update. */
+export interface UpdateOptions<T = unknown> extends Omit<WriteOptions, 'consistency' | 'onProgress'> {
+	/** What the function gets where there is no document; a copy of its JSON form. @defaultValue undefined */
+	readonly initial?: T | undefined;
 }
 
 /** Options of `writeFile`. */

@@ -2,14 +2,24 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { DurableJsonError, type ValidationIssue } from './errors.ts';
 
-/** The validator's output for a value. Rejects with ERR_VALIDATION, or with what the validator throws. */
-export async function validate<T>(
+/**
+ * The validator's output for a value, or a promise of it where the validator is asynchronous. Throws, or rejects with,
+ * ERR_VALIDATION or what the validator throws.
+ * @param place where in the document the value stands, as the message is to say it
+ */
+export function validate<T>(
 	schema: StandardSchemaV1<unknown, T>,
 	value: unknown,
 	path: string,
 	place = '',
-): Promise<T> {
-	const result = await schema['~standard'].validate(value);
+): T | Promise<T> {
+	const result = schema['~standard'].validate(value);
+	return result instanceof Promise
+		? result.then((settled) => outputOf(settled, path, place))
+		: outputOf(result, path, place);
+}
+
+function outputOf<T>(result: StandardSchemaV1.Result<T>, path: string, place: string): T {
 	if (result.issues === undefined) return result.value;
 	const issues = result.issues.map(toIssue);
 	const message = `${path}${place} is not valid: ${issues.map(describe).join('; ')}`;

@@ -1,11 +1,14 @@
 /** The public types of a writer: its options, its face and its figures. */
+import type { LockMode } from './lock/document-registry.ts';
 import type { DurationSummary } from './schedule/counters.ts';
 import type { Strategy } from './schedule/strategy.ts';
 import type {
 	Bytes,
 	FileData,
+	Milliseconds,
 	Ports,
 	Rows,
+	UpdateOptions,
 	ValueOrThunk,
 	WriteFileOptions,
 	WriteLinesOptions,
@@ -45,6 +48,22 @@ export interface WriterOptions extends Ports {
 	 * @defaultValue `'sweep'`
 	 */
 	readonly recovery?: 'sweep' | 'off' | undefined;
+	/**
+	 * How others are kept out while a document is committed, or read and written back by an update:
+	 * - `process`: other writers and locks of this process (its worker threads are not seen)
+	 * - `file`: other processes and threads as well, by the lock that {@link withLock} takes; all that write the document must
+	 *   do so. What waits when a commit starts shares one lock.
+	 * - `none`: as `process`, and `update` is refused: the caller sees to it that nobody else reads and writes back
+	 *
+	 * Writers of this process that differ in it on one path get ERR_UNSUPPORTED.
+	 * @defaultValue `'process'`
+	 */
+	readonly lock?: LockMode | undefined;
+	/**
+	 * `lock: 'file'`: how long a commit waits for the lock, until it is ERR_LOCK_TIMEOUT for all its calls. 0: one attempt.
+	 * @defaultValue 30,000
+	 */
+	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/**
 	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws.
 	 * @defaultValue `process.emitWarning`
@@ -102,6 +121,30 @@ export interface JsonWriter {
 	writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt>;
 	/** Writes bytes; strings as UTF-8. Rejects as {@link JsonWriter.write} does. */
 	writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt>;
+	/**
+	 * Reads the document, changes it and writes it back, as one step that no other call comes between. `fn` gets a copy of the
+	 * newest value's JSON form, of one that still waits to be written where there is one; undefined, or `initial`, where there
+	 * is no document. It returns the new value, or nothing where it has changed its copy; it may be asynchronous. The updates
+	 * that wait when a commit starts share it, in the order of their calls, each seeing the one before; one that throws
+	 * rejects with what it threw, and changes nothing. Resolves with the new value (the schema's output) when it is durable.
+	 *
+	 * The whole document is parsed and serialised for each update. A document that is missing is read from its newest good
+	 * backup, where it has one.
+	 *
+	 * Rejects as {@link JsonWriter.write} does, with ERR_READ_FAILED, with ERR_CORRUPT where the document is no JSON, with
+	 * ERR_LOCK_REENTRANT when called by the function of an update of the same document, with ERR_LOCK_TIMEOUT or
+	 * ERR_LOCK_LOST.
+	 */
+	update<T>(
+		path: string | URL,
+		fn: (current: T) => T | undefined | Promise<T | undefined>,
+		options: UpdateOptions<T> & { readonly initial: T },
+	): Promise<T>;
+	update<T = unknown>(
+		path: string | URL,
+		fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+		options?: UpdateOptions<T>,
+	): Promise<T>;
 	/**
 	 * As {@link JsonWriter.write} for callers that do not wait: there is no promise, a failure goes to `onError` and to the
 	 * next `flush`, also that of a full queue or of a signal that is aborted already.

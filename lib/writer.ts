@@ -1,25 +1,25 @@
 /** The writer: takes calls, gives each its place in the order, and keeps one lane for each path at work. */
-import { types } from 'node:util';
 import { sweepDirectory } from './commit/sweep.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
+import { type Content, fileContent, linesContent, noContent, sizeOf, valueContent } from './content.ts';
 import { codeOf, DurableJsonError, invalidArgument, messageOf } from './errors.ts';
-import type { ByteSource } from './json/byte-source.ts';
-import { createFileDataSource, isFileData } from './json/file-data-source.ts';
-import { createJsonLinesSource } from './json/json-lines-source.ts';
-import { createJsonSource } from './json/json-source.ts';
-import { holdSource, isRereadable, releaseSource } from './json/one-shot.ts';
+import { holdSource, releaseSource } from './json/one-shot.ts';
+import { LOCK_TIMEOUT_MS } from './lock/document-lock.ts';
+import { documentRegistry, type LockMode } from './lock/document-registry.ts';
+import { type Lease, leaseOf, reentrant } from './lock/lease.ts';
 import {
 	asOptions,
-	type CheckedJsonOptions,
 	checkFileOptions,
 	checkFunction,
 	checkInteger,
 	checkJsonOptions,
 	checkPositive,
+	checkTimeout,
 	toAbsolutePath,
 } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
+import { baseReader } from './read-document.ts';
 import { syncLandings } from './schedule/commit-batch-sync.ts';
 import { IdleHistories } from './schedule/commit-history.ts';
 import { CallCounters, CommitCounters } from './schedule/counters.ts';
@@ -32,12 +32,14 @@ import { nextSequence } from './shared-state.ts';
 import type {
 	FileData,
 	Rows,
+	UpdateOptions,
 	ValueOrThunk,
 	WriteFileOptions,
 	WriteLinesOptions,
 	WriteOptions,
 	WriteReceipt,
 } from './types.ts';
+import { createUpdate } from './update.ts';
 import type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';
 
 /** A writer that stays open: its `close` flushes only, since it belongs to the whole process. */
@@ -50,17 +52,13 @@ export function createWriter(options?: WriterOptions): JsonWriter {
 	return new Writer(asOptions<WriterOptions>(options));
 }
 
-/** The part of a request that depends on what is written. */
-type Content = Pick<Request, 'begin' | 'content' | 'rereadable' | 'mayBeEmpty' | 'snapshot'> & {
-	/** What the caller handed over: a stream among it is closed where it is not read. */
-	readonly value: unknown;
-};
-
 /** A failed `schedule` that no flush has told yet. */
 interface ScheduleFailure {
 	readonly path: string;
 	readonly error: unknown;
 }
+
+const LOCK_MODES: readonly unknown[] = ['none', 'process', 'file'] satisfies LockMode[];
 
 const DEFAULT_QUEUED_VALUES = 100_000;
 const DEFAULT_QUEUED_BYTES = 1024 ** 3;
@@ -73,6 +71,10 @@ class Writer implements JsonWriter {
 	readonly #context: LaneContext;
 	readonly #onError: (error: unknown) => void;
 	readonly #lanes = new Map<string, Lane>();
+	/** Lanes of calls that are made under a lock: they do not wait for it. */
+	readonly #leased = new Set<Lane>();
+	/** By path: calls whose asynchronous validators have not answered yet. */
+	readonly #validations = new Map<string, Promise<void>>();
 	readonly #calls = new CallCounters();
 	readonly #commits = new CommitCounters();
 	readonly #maxQueuedValues: number;
@@ -85,7 +87,7 @@ class Writer implements JsonWriter {
 	constructor(options: Partial<WriterOptions>, permanent = false) {
 		this.#permanent = permanent;
 		const { fileSystem = nodeFileSystem, clock = systemClock, concurrency, recovery = 'sweep', onError } = options;
-		const { strategy = coalesce(), strategyFor } = options;
+		const { strategy = coalesce(), strategyFor, lock = 'process', lockTimeoutMs = LOCK_TIMEOUT_MS } = options;
 		const { maxQueuedValues = DEFAULT_QUEUED_VALUES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = options;
 		checkFunction('options.strategy', strategy);
 		checkFunction('options.strategyFor', strategyFor);
@@ -95,6 +97,7 @@ class Writer implements JsonWriter {
 		if (recovery !== 'sweep' && recovery !== 'off') {
 			throw invalidArgument('options.recovery', "'sweep' or 'off'", recovery);
 		}
+		if (!LOCK_MODES.includes(lock)) throw invalidArgument('options.lock', "'none', 'process' or 'file'", lock);
 		checkFunction('options.onError', onError);
 		this.#onError = onError ?? warn;
 		this.#ports = { fileSystem, clock };
@@ -106,6 +109,8 @@ class Writer implements JsonWriter {
 			histories: new IdleHistories(),
 			strategyFor: (path) => checkedStrategy(strategyFor?.(path)) ?? strategy,
 			onError: this.#onError,
+			lock: { mode: lock, timeoutMs: checkTimeout('lockTimeoutMs', lockTimeoutMs), claims: new Set() },
+			base: baseReader,
 		};
 	}
 
@@ -119,31 +124,42 @@ class Writer implements JsonWriter {
 	}
 
 	async writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt> {
-		const json = checkJsonOptions(options);
-		if (json.space)
-			throw invalidArgument('options.space', 'left out for JSON Lines, where a row is a line', json.space);
-		if (typeof rows !== 'object' || rows === null || !(Symbol.iterator in rows || Symbol.asyncIterator in rows)) {
-			throw invalidArgument('rows', 'an iterable, an async iterable or a stream', rows);
-		}
-		// An iterator that is its own iterable (a generator) can be read once, like a stream.
-		const rereadable = isRereadable(rows) && !('next' in rows);
-		const begin = (): ByteSource => createJsonLinesSource(rows, json);
-		return this.#submit(path, options, {
-			value: rows,
-			content: 'lines',
-			rereadable,
-			begin,
-			mayBeEmpty: true,
-			snapshot: json.consistency === 'snapshot',
-		}).promise;
+		const absolute = toAbsolutePath(path);
+		return this.#submit(absolute, options, linesContent(absolute, rows, checkJsonOptions(options))).promise;
 	}
 
 	async writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt> {
-		if (!isFileData(data)) throw invalidArgument('data', 'a string, a view of bytes, or an iterable of those', data);
-		const rereadable = isRereadable(data) && !(typeof data === 'object' && 'next' in data);
-		const begin = (): ByteSource => createFileDataSource(data);
-		const content = { value: data, content: undefined, rereadable, begin, mayBeEmpty: true, snapshot: false };
-		return this.#submit(path, options, content).promise;
+		const { schema } = checkJsonOptions(options);
+		if (schema !== undefined)
+			throw invalidArgument('options.schema', 'left out for bytes, which are not validated', schema);
+		return this.#submit(path, options, fileContent(data)).promise;
+	}
+
+	async update<T>(
+		path: string | URL,
+		fn: (current: T) => T | undefined | Promise<T | undefined>,
+		options?: UpdateOptions<T>,
+	): Promise<T> {
+		const absolute = toAbsolutePath(path);
+		if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
+		if (this.#context.lock.mode === 'none')
+			throw invalidArgument('options.lock', "'process' or 'file' for updates", 'none');
+		// It is to see what was written before it.
+		await this.#validations.get(absolute);
+		const json = checkJsonOptions(options);
+		const { transform, isAsync, result } = createUpdate(
+			this.#ports.fileSystem,
+			fn as (current: T | undefined) => unknown,
+			json,
+			options,
+		);
+		await this.#submit(
+			absolute,
+			options,
+			{ ...noContent, content: 'json', mayBeEmpty: false, transform, isAsync },
+			'update',
+		).promise;
+		return result();
 	}
 
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
@@ -164,25 +180,13 @@ class Writer implements JsonWriter {
 	}
 
 	async remove(path: string | URL): Promise<void> {
-		const begin = (): ByteSource => createFileDataSource('');
-		const nothing = {
-			value: undefined,
-			content: undefined,
-			rereadable: true,
-			begin,
-			mayBeEmpty: true,
-			snapshot: false,
-		};
-		await this.#submit(path, undefined, nothing, 'remove').promise;
+		await this.#submit(path, undefined, noContent, 'remove').promise;
 	}
 
 	async flush(path?: string | URL): Promise<void> {
 		const wanted = path === undefined ? undefined : toAbsolutePath(path);
-		if (wanted === undefined) {
-			await Promise.all(Array.from(this.#lanes.values(), (lane) => lane.flush()));
-		} else {
-			await this.#lanes.get(wanted)?.flush();
-		}
+		await Promise.all(wanted === undefined ? this.#validations.values() : [this.#validations.get(wanted)]);
+		await Promise.all(this.#lanesToFlush(wanted).map((lane) => lane.flush()));
 		const told = this.#scheduleFailures.filter((failure) => wanted === undefined || failure.path === wanted);
 		this.#scheduleFailures = this.#scheduleFailures.filter((failure) => !told.includes(failure));
 		throwAll(
@@ -202,7 +206,7 @@ class Writer implements JsonWriter {
 			}
 		};
 		// Newest first, so that the newest spelling of a document answers for the others.
-		const lanes = [...this.#lanes.values()].sort((a, b) => b.newestSequence - a.newestSequence);
+		const lanes = [...this.#lanes.values(), ...this.#leased].sort((a, b) => b.newestSequence - a.newestSequence);
 		const landings = lanes.map((lane) => attempt(() => lane.commitSync()));
 		syncLandings(this.#ports, landings, this.#commits, attempt);
 		throwAll(errors, 'documents were not written synchronously');
@@ -223,60 +227,104 @@ class Writer implements JsonWriter {
 		return {
 			...this.#calls,
 			...commits,
-			activePaths: this.#lanes.size,
+			activePaths: this.#lanes.size + this.#leased.size,
 			commitDuration: durations.summary(),
 			staleness: staleness.summary(),
 		};
 	}
 
 	#submitJson(path: string | URL, value: ValueOrThunk, options: WriteOptions | undefined): Submission {
-		const json = checkJsonOptions(options);
-		if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
-		const begin = (): ByteSource => createValueSource(value, json);
-		const snapshot = json.consistency === 'snapshot';
-		const content = {
-			value,
-			content: 'json',
-			rereadable: isRereadable(value),
-			begin,
-			mayBeEmpty: false,
-			snapshot,
-		} as const;
-		return this.#submit(path, options, content);
+		return this.#submit(path, options, valueContent(value, checkJsonOptions(options)));
 	}
 
 	/** Takes a call: checks it, gives it its place in the order, and hands it to the lane of its path. */
 	#submit(path: unknown, options: unknown, content: Content, kind: Request['kind'] = 'write'): Submission {
 		const absolute = toAbsolutePath(path);
 		const checked = checkFileOptions(options);
-		const { value, ...rest } = content;
+		const { value, prepare, ...rest } = content;
 		// From here on a stream is ours to read or to close.
 		holdSource(value);
 		const release = (): void => releaseSource(value);
-		if (this.#closing !== undefined) {
+		const request: Request = { kind, path: absolute, ...checked, ...rest, release, heldBytes: sizeOf(value) };
+		let lane: Lane;
+		try {
+			lane = this.#admit(request);
+		} catch (error) {
 			release();
-			throw new DurableJsonError('ERR_CLOSED', `the writer is closed: nothing was done for ${absolute}`, {
-				path: absolute,
+			throw error;
+		}
+		const submission = new Submission(request, nextSequence(), this.#ports.clock.monotonicMs(), this.#calls);
+		const validation = prepare && this.#prepare(submission, prepare);
+		if (validation !== undefined) this.#submitValidated(submission, validation, lane.lease);
+		else if (!submission.settled) this.#enter(lane, submission);
+		return submission;
+	}
+
+	/** @returns the lane of a call that may be taken */
+	#admit(request: Request): Lane {
+		const { path, signal } = request;
+		if (this.#closing !== undefined) {
+			throw new DurableJsonError('ERR_CLOSED', `the writer is closed: nothing was done for ${path}`, {
+				path,
 				step: 'submit',
 			});
 		}
-		const { signal } = checked;
-		if (signal?.aborted) {
-			release();
-			throw signal.reason;
+		signal?.throwIfAborted();
+		const lease = leaseOf(this.#ports.fileSystem, path);
+		if (lease?.kind === 'update') throw reentrant(lease);
+		const full = this.#findLane(path, lease)?.joins(request) === true ? undefined : this.#fullBy(request);
+		if (full === undefined) return this.#laneOf(path, lease);
+		const message = `too much waits to be written (${full}): nothing was done for ${path}`;
+		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
+	}
+
+	#enter(lane: Lane, submission: Submission, announced = false): void {
+		if (lane.lease === undefined) this.#lanes.set(lane.path, lane);
+		else this.#leased.add(lane);
+		lane.submit(submission, announced);
+	}
+
+	/** Validates a call's value. @returns undefined where that is done. */
+	#prepare(submission: Submission, prepare: NonNullable<Content['prepare']>): Promise<void> | undefined {
+		try {
+			return prepare(submission.request.path);
+		} catch (error) {
+			submission.drop();
+			submission.reject(error);
+			return undefined;
 		}
-		const request: Request = { kind, path: absolute, ...checked, ...rest, release, heldBytes: sizeOf(value) };
-		const full = this.#lanes.get(absolute)?.joins === true ? undefined : this.#fullBy(request);
-		if (full !== undefined) {
-			release();
-			const message = `too much waits to be written (${full}): nothing was done for ${absolute}`;
-			throw new DurableJsonError('ERR_QUEUE_FULL', message, { path: absolute, step: 'submit' });
-		}
-		const lane = this.#laneOf(absolute);
-		const submission = new Submission(request, nextSequence(), this.#ports.clock.monotonicMs(), this.#calls);
-		this.#lanes.set(absolute, lane);
-		lane.submit(submission);
-		return submission;
+	}
+
+	/** The call keeps its place in the order; newer ones go ahead meanwhile, and then answer for it. */
+	#submitValidated(submission: Submission, validation: Promise<void>, lease: Lease | undefined): void {
+		const { path } = submission.request;
+		const registry = documentRegistry(this.#ports.fileSystem.scope);
+		registry.announce(submission.sequence);
+		submission.listen((reason) => submission.reject(reason));
+		const submitted = validation.then(() => {
+			if (submission.settled) throw new Error('aborted meanwhile');
+			this.#enter(this.#laneOf(path, lease), submission, true);
+		});
+		const settled = submitted.catch((error: unknown) => {
+			registry.found(submission.sequence);
+			submission.drop();
+			submission.reject(error);
+		});
+		const before = this.#validations.get(path);
+		const all = Promise.all([before, settled]).then(() => {
+			if (this.#validations.get(path) === all) this.#validations.delete(path);
+		});
+		this.#validations.set(path, all);
+		lease?.track(all);
+	}
+
+	/** A lock's holder must not wait for those who wait for it. */
+	#lanesToFlush(path: string | undefined): Lane[] {
+		const { fileSystem } = this.#ports;
+		const all = path === undefined ? this.#lanes.values() : [this.#lanes.get(path)];
+		const free = Array.from(all).filter((lane) => lane !== undefined && leaseOf(fileSystem, lane.path) === undefined);
+		const leased = [...this.#leased].filter((lane) => path === undefined || lane.path === path);
+		return [...free.filter((lane) => lane !== undefined), ...leased];
 	}
 
 	/** @returns the limit that a call would exceed, in words */
@@ -289,8 +337,18 @@ class Writer implements JsonWriter {
 	}
 
 	/** Lanes live only while they have work. */
-	#laneOf(path: string): Lane {
-		return this.#lanes.get(path) ?? new Lane(path, this.#context, () => this.#lanes.delete(path));
+	#laneOf(path: string, lease: Lease | undefined): Lane {
+		const standing = this.#findLane(path, lease);
+		if (standing !== undefined) return standing;
+		const onIdle = (): unknown => (lease === undefined ? this.#lanes.delete(path) : this.#leased.delete(lane));
+		const lane: Lane = new Lane(this.#context, { path, lease, onIdle });
+		return lane;
+	}
+
+	#findLane(path: string, lease: Lease | undefined): Lane | undefined {
+		if (lease === undefined) return this.#lanes.get(path);
+		for (const lane of this.#leased) if (lane.lease === lease && lane.path === path) return lane;
+		return undefined;
 	}
 
 	#sweep(directory: string): void {
@@ -303,30 +361,15 @@ class Writer implements JsonWriter {
 			await this.flush();
 		} finally {
 			await Promise.all(this.#sweeps);
+			if (this.#closing !== undefined)
+				documentRegistry(this.#ports.fileSystem.scope).disclaim(this.#context.lock.claims);
 		}
 	}
-}
-
-/** The source of a value; a function is called for it now. */
-function createValueSource(value: ValueOrThunk, options: CheckedJsonOptions): ByteSource {
-	const current = typeof value === 'function' ? (value() as unknown) : value;
-	if (types.isPromise(current)) {
-		// Told here what is wrong; what becomes of the promise must not end the process.
-		current.catch(() => undefined);
-		throw new TypeError('the function for the value must not be asynchronous');
-	}
-	return createJsonSource(current, options);
 }
 
 function checkedStrategy(strategy: Strategy | undefined): Strategy | undefined {
 	checkFunction('what options.strategyFor returns', strategy);
 	return strategy;
-}
-
-/** What a value holds in memory, as far as it can be told at once: a UTF-16 unit of a string mostly takes a byte. */
-function sizeOf(value: unknown): number {
-	if (typeof value === 'string') return value.length;
-	return ArrayBuffer.isView(value) ? value.byteLength : 0;
 }
 
 function throwAll(errors: readonly unknown[], what: string): void {

@@ -16,6 +16,8 @@ export class ActiveCommit {
 	readonly commitSync: (() => void) | undefined;
 	/** True once it is to come to nothing: its document is written by somebody else. */
 	displaced = false;
+	/** Throws where the document may not be replaced any more, for another reason. */
+	guard: (() => void) | undefined;
 	/** Called when it is displaced: it may be waiting for the caller's data. */
 	onDisplaced: (() => void) | undefined;
 	/** Where its temporary file is, or will be when that is opened. */
@@ -26,9 +28,10 @@ export class ActiveCommit {
 		this.commitSync = commitSync;
 	}
 
-	/** Throws where the commit is displaced; asked before each step that could be seen. */
+	/** Throws where the commit is displaced or guarded against; asked before each step that could be seen. */
 	check(): void {
 		if (this.displaced) throw new OwnFailure(new Error('the document was written synchronously meanwhile'));
+		this.guard?.();
 	}
 
 	/** Sees to it that the commit changes nothing from now on. A rename made already has been made before. */

@@ -13,6 +13,7 @@ import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { nextSequence, sharedPart } from '../shared-state.ts';
 import { type Condition, formatOf, judgeFile } from './condition.ts';
 import { copyToTemp, NO_LINKS } from './copy-file.ts';
+import { fingerprint } from './fingerprint.ts';
 import { formatBackupName, parseKeptName } from './kept-name.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
@@ -23,11 +24,6 @@ const MAX_REMEMBERED = 10_000;
 
 function goodDocuments(fileSystem: FileSystem): Map<string, string> {
 	return sharedPart(fileSystem.scope, 'good-documents', () => new Map<string, string>());
-}
-
-/** What tells that a file is still the one that was seen. */
-function fingerprint({ identity, sizeBytes, modifiedMs }: FileStat): string {
-	return `${identity} ${sizeBytes} ${modifiedMs}`;
 }
 
 /** This process wrote the document, or has read it, and it is whole. */

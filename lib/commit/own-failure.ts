@@ -13,8 +13,9 @@ export class OwnFailure extends Error {
 	}
 }
 
-/** The value, or the caller's code in it, threw `cause`. */
+/** The value, or the caller's code in it, threw `cause`; what its validator found is passed on as it is. */
 export function notSerializable(path: string, cause: unknown, jsonPath: string): OwnFailure {
+	if (cause instanceof DurableJsonError && cause.code === 'ERR_VALIDATION') return new OwnFailure(cause);
 	const message = `${path} was not written: ${messageOf(cause)} (at ${jsonPath})`;
 	return new OwnFailure(
 		new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause, jsonPath }),

@@ -111,6 +111,11 @@ export class PendingDocument {
 		return this.#bytes;
 	}
 
+	/** What its file is, known once it is staged. */
+	get staged(): FileStat | undefined {
+		return this.#staged;
+	}
+
 	/** Writes all of `length` bytes: a short write is followed by another for the rest. One call at a time. */
 	async write(buffer: Uint8Array, length: number): Promise<void> {
 		await this.#attempt('write', async () => {

@@ -10,6 +10,7 @@ import { retryChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
+import { jitter } from './jitter.ts';
 import { isReadOnly, isReadOnlySync, setReadOnly, setReadOnlySync } from './read-only.ts';
 
 const HELD = new Set(['EPERM', 'EACCES', 'EBUSY']);
@@ -64,8 +65,7 @@ async function replaceOrMoveAside(fileSystem: FileSystem, clock: Clock, job: Rep
 			if (!HELD.has(codeOf(error) ?? '')) throw error;
 			if (attempt === 1 && (await isReadOnly(fileSystem, job.to))) throw error;
 			if (clock.monotonicMs() - startMs >= BUDGET_MS) break;
-			const jitter = 0.5 + Number.parseInt(fileSystem.uniqueId().slice(0, 8), 16) / 2 ** 32;
-			const delayMs = Math.min(MAX_PAUSE_MS, pauseMs) * jitter;
+			const delayMs = Math.min(MAX_PAUSE_MS, pauseMs) * (0.5 + jitter(fileSystem));
 			if (retryChannel.hasSubscribers) {
 				retryChannel.publish({ path: job.to, step: 'rename', error, attempt, delayMs });
 			}

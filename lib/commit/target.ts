@@ -3,6 +3,7 @@ import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { parseKeptName } from './kept-name.ts';
+import { isLockName } from './lock-name.ts';
 import { parseTempName } from './temp-name.ts';
 
 export interface Target {
@@ -88,8 +89,8 @@ export function assertWritable(submitted: string, name: string, existing: FileSt
 	if (existing !== undefined && existing.kind !== 'file') {
 		throw unsupported(submitted, 'is a device, a pipe or a socket: it cannot be replaced');
 	}
-	// It would be taken for a leftover, and removed.
-	if (parseTempName(name) !== undefined || parseKeptName(name) !== undefined) {
+	// It would be taken for what it is called, and removed or locked.
+	if (parseTempName(name) !== undefined || parseKeptName(name) !== undefined || isLockName(name)) {
 		throw unsupported(submitted, 'has a name that this library gives to files of its own');
 	}
 }

@@ -1,6 +1,7 @@
 /** One commit of one document: from the value to the durable name. */
 import { recoverChannel } from '../diagnostics.ts';
 import type { ByteSource } from '../json/byte-source.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import type { WriteProgress } from '../types.ts';
 import type { ActiveCommit } from './active-commit.ts';
 import { type Achieved, type CommitOptions, PendingDocument } from './pending-document.ts';
@@ -19,7 +20,7 @@ export interface DocumentJob extends Omit<CommitOptions, 'brief'> {
 	/** Read the whole value in one synchronous pass. */
 	readonly snapshot: boolean;
 	/** Called when the document has its name: from here on the write can no longer be taken back. */
-	readonly onRenamed: (bytes: number) => void;
+	readonly onRenamed: (bytes: number, stat: FileStat | undefined) => void;
 }
 
 export interface Committed extends Achieved {
@@ -146,6 +147,6 @@ class Commit {
 		await transfer.finish();
 		await transfer.document.stage();
 		await transfer.document.publish(transfer.check);
-		this.#onRenamed?.(transfer.document.bytes);
+		this.#onRenamed?.(transfer.document.bytes, transfer.document.staged);
 	}
 }

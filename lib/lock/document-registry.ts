@@ -6,8 +6,15 @@
  */
 import { Mutex } from 'async-mutex';
 import type { ActiveCommit } from '../commit/active-commit.ts';
+import { DurableJsonError } from '../errors.ts';
 import { sharedPart } from '../shared-state.ts';
 import type { Durability } from '../types.ts';
+import type { FileLock } from './file-lock.ts';
+import type { Lease } from './lease.ts';
+import type { LockWait } from './lock-wait.ts';
+
+/** How the writers of a document keep others out. */
+export type LockMode = 'none' | 'process' | 'file';
 
 /** The newest commit of a document. */
 export interface Landed {
@@ -32,6 +39,8 @@ export class DocumentEntry {
 	#landing = 0;
 	/** The commit at work on it. */
 	active: ActiveCommit | undefined;
+	/** The lock against other processes, while this one holds it. */
+	lock: FileLock | undefined;
 	/** Made anew whenever the first one comes to work. */
 	mutex: Mutex | undefined;
 	users = 0;
@@ -57,12 +66,22 @@ export class DocumentEntry {
 	}
 }
 
+/** How to become the only one at work on a document. */
+export interface Entrance {
+	/** The lock that the caller holds on it already. */
+	readonly lease?: Lease | undefined;
+	/** What ends the wait; without it, it lasts as long as it takes. */
+	readonly wait?: LockWait | undefined;
+}
+
 export class DocumentRegistry {
 	readonly #documents = new Map<string, DocumentEntry>();
 	/** Writes that have not found their document yet, in their order: how much had landed when each was announced. */
 	readonly #searching = new Map<number, number>();
 	/** Documents without users, remembered for those. */
 	readonly #remembered = new Set<string>();
+	/** Documents of writers with another mode than the default. */
+	readonly #claims = new Map<string, { readonly mode: LockMode; readonly writers: number }>();
 	#landings = 0;
 
 	/** How much has landed so far, on all documents. */
@@ -78,7 +97,7 @@ export class DocumentRegistry {
 
 	/** A write of this place in the order is under way. Each call needs one of {@link found}. */
 	announce(sequence: number): void {
-		this.#searching.set(sequence, this.#landings);
+		if (!this.#searching.has(sequence)) this.#searching.set(sequence, this.#landings);
 	}
 
 	/** The write has found its document, or never will. */
@@ -92,15 +111,54 @@ export class DocumentRegistry {
 		}
 	}
 
-	/** Runs `work` as the only one at work on the document. */
-	async exclusive<T>(key: string, work: (entry: DocumentEntry) => Promise<T>): Promise<T> {
+	/** Runs `work` as the only one at work on the document. Rejects as `work` and {@link LockWait.take} do. */
+	async exclusive<T>(
+		key: string,
+		work: (entry: DocumentEntry) => Promise<T>,
+		{ lease, wait }: Entrance = {},
+	): Promise<T> {
 		const entry = this.#enter(key);
 		entry.mutex ??= new Mutex();
+		const { mutex } = lease ?? { mutex: entry.mutex };
 		try {
-			return await entry.mutex.runExclusive(() => work(entry));
+			if (wait === undefined) return await mutex.runExclusive(() => work(entry));
+			const release = await wait.take(mutex.acquire(), (late) => late());
+			try {
+				return await work(entry);
+			} finally {
+				release();
+			}
 		} finally {
 			this.#leave(key, entry);
 		}
+	}
+
+	/**
+	 * A writer that keeps others out otherwise than by default says so, for as long as it is open. Throws ERR_UNSUPPORTED
+	 * where another one does it differently: they would not keep each other out.
+	 * @param claims what the writer has said so far; {@link DocumentRegistry.disclaim} takes it back
+	 */
+	claim(key: string, mode: LockMode, claims: Set<string>, path: string): void {
+		if ((mode === 'process' && this.#claims.size === 0) || claims.has(key)) return;
+		const claimed = this.#claims.get(key);
+		if (claimed !== undefined && claimed.mode !== mode) {
+			const message = `${path} has a writer with lock: '${claimed.mode}' in this process; this one has lock: '${mode}'`;
+			throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'lock' });
+		}
+		if (mode === 'process') return;
+		claims.add(key);
+		this.#claims.set(key, { mode, writers: (claimed?.writers ?? 0) + 1 });
+	}
+
+	/** The writer is closed. */
+	disclaim(claims: Set<string>): void {
+		for (const key of claims) {
+			const claimed = this.#claims.get(key);
+			if (claimed === undefined) continue;
+			if (claimed.writers === 1) this.#claims.delete(key);
+			else this.#claims.set(key, { ...claimed, writers: claimed.writers - 1 });
+		}
+		claims.clear();
 	}
 
 	/** Runs `work` at once, also where somebody is at work on the document: their commit is to be displaced. */

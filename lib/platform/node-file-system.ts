@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { localScope } from '../shared-state.ts';
+import { lockHolder } from './lock-holder.ts';
 import { NodeDirectory, NodeFile } from './node-file.ts';
 import { nodeSyncFileSystem } from './node-sync-file-system.ts';
 import { inPlace, isQuick } from './quick-directories.ts';
@@ -90,6 +91,7 @@ export const nodeFileSystem: FileSystem = {
 	},
 	link,
 	unlink,
+	lockHolder,
 	async ensureDirectory(path) {
 		// Loaded where it is used: fs-extra brings graceful-fs, which wraps functions of node:fs and process. Its ensureDir,
 		// like mkdir with `recursive`, tries for ever where nothing can be made (below /proc).

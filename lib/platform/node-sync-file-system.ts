@@ -14,6 +14,7 @@ export const nodeSyncFileSystem: SyncFileSystem = {
 	realpath: (path) => fs.realpathSync.native(path),
 	readlink: (path) => fs.readlinkSync(path),
 	readdir: (path) => fs.readdirSync(path),
+	readFile: (path) => fs.readFileSync(path),
 	rename: (from, to) => fs.renameSync(from, to),
 	link: (existing, created) => fs.linkSync(existing, created),
 	unlink: (path) => fs.unlinkSync(path),

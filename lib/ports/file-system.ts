@@ -93,6 +93,7 @@ export interface SyncFileSystem {
 	readlink(path: string): string;
 	/** The names in a directory, in no order. */
 	readdir(path: string): string[];
+	readFile(path: string): Uint8Array;
 	rename(from: string, to: string): void;
 	link(existing: string, created: string): void;
 	unlink(path: string): void;
@@ -132,4 +133,9 @@ export interface FileSystem {
 	unlink(path: string): Promise<void>;
 	/** Makes one directory; its parent must exist. One that exists already is fine. */
 	ensureDirectory(path: string): Promise<void>;
+	/**
+	 * The process that holds the kernel lock of a file, for an error's message. Left out where nobody can tell; it may be
+	 * undefined, and wrong by the time it is known.
+	 */
+	lockHolder?(path: string): Promise<number | undefined>;
 }

@@ -10,6 +10,7 @@
 import path from 'node:path';
 import { copyToTemp, NO_LINKS } from '../commit/copy-file.ts';
 import { directoryCommits } from '../commit/directory-sync.ts';
+import { fingerprint } from '../commit/fingerprint.ts';
 import { formatQuarantinedName } from '../commit/kept-name.ts';
 import type { AgeLimit } from '../commit/liveness.ts';
 import { openToSync } from '../commit/read-only.ts';
@@ -155,11 +156,7 @@ async function quarantine(context: CarryOutContext, document: string, judged: Fi
 		throw error;
 	}
 	const moved = await fileSystem.lstat(to);
-	const same =
-		moved?.identity === judged.identity &&
-		moved.sizeBytes === judged.sizeBytes &&
-		moved.modifiedMs === judged.modifiedMs;
-	if (!same) {
+	if (moved === undefined || fingerprint(moved) !== fingerprint(judged)) {
 		await nameWithoutReplacing(context, to, document);
 		return undefined;
 	}

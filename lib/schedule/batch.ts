@@ -5,12 +5,25 @@
  * aborted, its caller alone is told, and the one before is written.
  */
 import { DurableJsonError, messageOf } from '../errors.ts';
+import type { ByteSource } from '../json/byte-source.ts';
+import { createFileDataSource } from '../json/file-data-source.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type Milliseconds, type WriteReceipt } from '../types.ts';
-import type { Submission } from './submission.ts';
+import { type Ground, Steps } from './steps.ts';
+import type { Request, Submission } from './submission.ts';
+
+/** The value that counts. */
+export interface Candidate {
+	/** The call whose value it is. */
+	readonly newest: Submission;
+	/** Its place in the order. */
+	readonly sequence: number;
+	/** Starts to read the value. Throws an OwnFailure. */
+	readonly begin: () => ByteSource;
+}
 
 /** What a commit is to write. */
-export interface Sealed {
-	readonly newest: Submission;
+export interface Sealed extends Candidate {
 	/** The highest that was asked for. */
 	readonly durability: Durability;
 	/** The most that were asked for. */
@@ -33,6 +46,8 @@ export class Batch {
 	readonly #carried = new Set<Submission>();
 	#newest: Submission | undefined;
 	#before: Submission | undefined;
+	/** All of its calls, where there are updates among them. */
+	#steps: Steps | undefined;
 	#durability: Durability = 'none';
 	#backups = 0;
 	/** Set while the newest is being written, where its caller can abort it. */
@@ -64,9 +79,47 @@ export class Batch {
 		return !this.#closed && !this.removes;
 	}
 
+	/** May this call join? Before an update all values are kept, so that it can see them: none may be a stream. */
+	accepts({ kind, rereadable, transform }: Request): boolean {
+		if (!this.open) return false;
+		if (this.#steps !== undefined) return rereadable && kind !== 'remove';
+		return transform === undefined || this.#newest === undefined || this.#newest.request.rereadable;
+	}
+
+	/** Its calls, where they depend on each other. */
+	get steps(): Steps | undefined {
+		return this.#steps;
+	}
+
+	/** Carries its updates out, from when on no newer call may join. Never rejects: calls that fail are rejected. */
+	async carryOut(ground: Ground): Promise<void> {
+		this.#closed = true;
+		await this.#steps?.carryOut(ground);
+		this.#forgetSettled();
+	}
+
+	/** {@link Batch.carryOut}, holding the event loop. @param unsupported for a call that waits for something */
+	carryOutSync(ground: Ground, unsupported: () => Error): void {
+		this.#closed = true;
+		this.#steps?.carryOutSync(ground, unsupported);
+		this.#forgetSettled();
+	}
+
 	/** The call whose value counts; undefined where none is left. */
 	get newest(): Submission | undefined {
 		return this.#newest;
+	}
+
+	/** The value that counts, of updates when they have been carried out; undefined where none is left. */
+	get candidate(): Candidate | undefined {
+		if (this.#carried.size === 0) return undefined;
+		const { made, sequence } = this.#steps ?? {};
+		if (made !== undefined && sequence !== undefined) {
+			return { newest: made.call, sequence, begin: () => createFileDataSource(made.bytes) };
+		}
+		const newest = this.#newest;
+		if (newest === undefined || this.#steps !== undefined) return undefined;
+		return { newest, sequence: newest.sequence, begin: () => newest.begin() };
 	}
 
 	/** The highest durability that was asked for. */
@@ -86,11 +139,7 @@ export class Batch {
 
 	add(submission: Submission): void {
 		this.newestMs = submission.submittedMs;
-		const previous = this.#newest;
-		const keeps = previous?.request.rereadable ?? false;
-		const dropped = keeps ? this.#before : previous;
-		if (keeps) this.#before = previous;
-		this.#newest = submission;
+		const dropped = this.#put(submission);
 		this.#carried.add(submission);
 		const { durability, backups } = submission.request;
 		this.#backups = Math.max(this.#backups, backups);
@@ -100,18 +149,54 @@ export class Batch {
 		dropped?.drop();
 	}
 
+	/** @returns the value that is not needed any more */
+	#put(submission: Submission): Submission | undefined {
+		const previous = this.#newest;
+		// One that had to be validated first: a newer call stands in for it.
+		if (previous !== undefined && submission.sequence < previous.sequence) return this.#putBefore(submission);
+		this.#newest = submission;
+		if (submission.request.transform !== undefined && this.#steps === undefined) {
+			this.#steps = new Steps([this.#before, previous].filter((call) => call !== undefined));
+			this.#before = undefined;
+		}
+		if (this.#steps !== undefined) {
+			this.#steps.add(submission);
+			return undefined;
+		}
+		const keeps = previous?.request.rereadable ?? false;
+		const dropped = keeps ? this.#before : previous;
+		if (keeps) this.#before = previous;
+		return dropped;
+	}
+
+	#putBefore(submission: Submission): Submission | undefined {
+		const standing = this.#before?.sequence ?? 0;
+		if (this.#steps !== undefined || !submission.request.rereadable || submission.sequence < standing)
+			return submission;
+		const dropped = this.#before;
+		this.#before = submission;
+		return dropped;
+	}
+
 	/** Closes the batch to newer calls. @returns undefined where no call is left. */
 	seal(): Sealed | undefined {
 		this.#closed = true;
-		const newest = this.#newest;
-		if (newest === undefined) return undefined;
-		this.#inFlight = newest.request.signal && new AbortController();
-		return { newest, durability: this.#durability, backups: this.#backups, signal: this.#inFlight?.signal };
+		const { candidate } = this;
+		if (candidate === undefined) return undefined;
+		this.#inFlight = candidate.newest.request.signal && new AbortController();
+		return {
+			...candidate,
+			durability: this.#durability,
+			backups: this.#backups,
+			signal: this.#inFlight?.signal,
+		};
 	}
 
 	/** The document has its name: aborts come too late from now on. */
-	renamed(): void {
+	renamed(stat?: FileStat): void {
 		this.#renamed = true;
+		const landed = this.#steps?.made?.call ?? this.#newest;
+		if (stat !== undefined) landed?.request.onLanded?.(stat);
 	}
 
 	/** All that is left has landed. */
@@ -137,6 +222,7 @@ export class Batch {
 		const aborted = this.#inFlight?.signal.aborted ?? false;
 		this.#inFlight = undefined;
 		if (failed === undefined) return false;
+		if (this.#steps !== undefined) return this.#rejectMade(this.#steps, reason, aborted);
 		failed.reject(reason);
 		this.#carried.delete(failed);
 		// Aborted, not at fault: for those that were merged into it, with no value left before it, it may land.
@@ -144,6 +230,27 @@ export class Batch {
 		if (serves && this.#carried.size > 0) return true;
 		failed.drop();
 		return this.#fallBack(reason, aborted);
+	}
+
+	/** The last step cannot be written. */
+	#rejectMade(steps: Steps, reason: unknown, aborted: boolean): boolean {
+		const { made } = steps;
+		if (made !== undefined) {
+			made.call.reject(reason);
+			this.#carried.delete(made.call);
+		}
+		const standing = steps.fallBack() ? (steps.made?.call.sequence ?? 0) : 0;
+		for (const call of this.#carried) {
+			if (call.sequence <= standing) continue;
+			this.#carried.delete(call);
+			call.reject(this.#lostError(reason, aborted));
+		}
+		return steps.made !== undefined && this.#carried.size > 0;
+	}
+
+	/** Calls that were rejected while the steps were carried out. */
+	#forgetSettled(): void {
+		for (const call of this.#carried) if (call.settled) this.#carried.delete(call);
 	}
 
 	/** What the caller aborted the value under way with, where the commit has not noticed yet. */
@@ -197,6 +304,7 @@ export class Batch {
 
 	#clear(): void {
 		this.#carried.clear();
+		this.#steps?.drop();
 		this.#newest?.drop();
 		this.#before?.drop();
 		this.#newest = undefined;

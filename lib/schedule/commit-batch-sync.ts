@@ -6,12 +6,15 @@ import { OwnFailure } from '../commit/own-failure.ts';
 import type { Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
-import { DurableJsonError } from '../errors.ts';
+import { DurableJsonError, type Step } from '../errors.ts';
 import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-registry.ts';
+import { lockFileSync } from '../lock/file-lock.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
-import type { Batch } from './batch.ts';
+import type { Batch, Candidate } from './batch.ts';
 import type { CommitCounters } from './counters.ts';
 import { isOvertaken } from './overtaken.ts';
+import type { BaseReader } from './steps.ts';
 import type { Submission } from './submission.ts';
 
 /** A document that has its name; its directory is still to be synced. */
@@ -32,10 +35,14 @@ export interface SyncCommitJob {
 	readonly batches: readonly Batch[];
 	/** The lane's own commit under way. */
 	readonly active: ActiveCommit | undefined;
+	/** Keep other processes out. */
+	readonly locks: boolean;
+	readonly base: BaseReader;
 }
 
 /**
- * Writes the newest value that does not fail by itself; the callers of those that do are told by their promises.
+ * Writes the newest value that does not fail by itself; the callers of those that do are told by their promises. Updates are
+ * carried out, each batch of them written before the next.
  * @returns undefined where nothing waits. Throws where nothing can be written synchronously.
  */
 export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
@@ -44,33 +51,78 @@ export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
 	if (carriers.length === 0) return undefined;
 	const target = resolveTargetSync(fileSystem.sync, job.path);
 	return documentRegistry(fileSystem.scope).interrupt(target.key, (entry) => {
-		let failure: OwnFailure | undefined;
-		for (let last = carriers.at(-1); last !== undefined; last = carriers.at(-1)) {
-			if (last.isRenamed) return inPlaceAlready(target, last);
-			const { newest, aborted } = last;
-			if (newest === undefined) {
-				carriers.pop();
-				continue;
-			}
-			if (aborted !== undefined) {
-				job.active?.displace(fileSystem.sync);
-				last.rejectNewest(aborted.reason);
-				continue;
-			}
-			const { hasBegun } = newest;
-			try {
-				return land(job, carriers, entry, target, newest);
-			} catch (error) {
-				if (!(error instanceof OwnFailure)) throw error;
-				failure = error;
-				// One that is being written already is left to that commit: it may have been read before it went bad.
-				if (hasBegun) break;
-				last.rejectNewest(error.reason);
-			}
+		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
+		// Held by this process already, it keeps the others out of this commit as well.
+		const release = job.locks && entry.lock === undefined ? lockFileSync(fileSystem, target) : undefined;
+		try {
+			const updates = carriers.some(({ steps }) => steps !== undefined);
+			return updates ? landInOrder(job, carriers, entry, target) : landNewest(job, carriers, entry, target);
+		} finally {
+			release?.();
 		}
-		if (failure !== undefined) throw failure.reason;
-		return undefined;
 	});
+}
+
+function landInOrder(
+	job: SyncCommitJob,
+	carriers: readonly Batch[],
+	entry: DocumentEntry,
+	target: Target,
+): SyncLanding | undefined {
+	const landings: SyncLanding[] = [];
+	for (const batch of carriers) {
+		if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
+			throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
+		}
+		const ground = {
+			key: target.key,
+			landedSequence: entry.landed?.sequence ?? 0,
+			readBase: () => job.base.readSync(job.ports.fileSystem, job.path),
+		};
+		batch.carryOutSync(ground, () => unsupported(job.path, 'the update waits for something', 'update'));
+		const landing = landNewest(job, [batch], entry, resolveTargetSync(job.ports.fileSystem.sync, job.path));
+		if (landing !== undefined) landings.push(landing);
+	}
+	const last = landings.at(-1);
+	if (last === undefined) return undefined;
+	const wrote = landings.some((landing) => landing.wrote);
+	const durability = strongest(landings.map((landing) => landing.durability));
+	return { ...last, wrote, durability, settle: (synced) => landings.forEach(({ settle }) => settle(synced)) };
+}
+
+function landNewest(
+	job: SyncCommitJob,
+	batches: readonly Batch[],
+	entry: DocumentEntry,
+	target: Target,
+): SyncLanding | undefined {
+	const carriers = [...batches];
+	let failure: OwnFailure | undefined;
+	for (let last = carriers.at(-1); last !== undefined; last = carriers.at(-1)) {
+		if (last.isRenamed) return inPlaceAlready(target, last);
+		const { candidate, aborted } = last;
+		if (candidate === undefined) {
+			carriers.pop();
+			continue;
+		}
+		if (aborted !== undefined) {
+			job.active?.displace(job.ports.fileSystem.sync);
+			last.rejectNewest(aborted.reason);
+			continue;
+		}
+		const { hasBegun } = candidate.newest;
+		try {
+			return land(job, carriers, entry, target, candidate);
+		} catch (error) {
+			if (!(error instanceof OwnFailure)) throw error;
+			failure = error;
+			// One that is being written already is left to that commit: it may have been read before it went bad.
+			if (hasBegun) break;
+			last.rejectNewest(error.reason);
+		}
+	}
+	if (failure !== undefined) throw failure.reason;
+	return undefined;
 }
 
 /** Syncs the directories of these documents, each once, and answers the calls. `attempt` takes what is thrown. */
@@ -105,11 +157,11 @@ function land(
 	carriers: readonly Batch[],
 	entry: DocumentEntry,
 	target: Target,
-	newest: Submission,
+	candidate: Candidate,
 ): SyncLanding {
 	const { sync } = ports.fileSystem;
 	const startMs = ports.clock.monotonicMs();
-	const { sequence } = newest;
+	const { newest, sequence } = candidate;
 	const durability = strongest(carriers.map((batch) => batch.durability));
 	const { active: atWork } = entry;
 	if (!isOvertaken(entry, sequence) && atWork !== undefined && atWork.sequence > sequence) landNewer(atWork, path);
@@ -117,11 +169,12 @@ function land(
 	if (wrote) {
 		const removed = newest.request.kind === 'remove';
 		const backups = Math.max(...carriers.map((batch) => batch.backups));
-		const bytes = commit(ports, target, newest, { durability, backups }, () => {
+		const bytes = commit(ports, target, candidate, { durability, backups }, () => {
 			active?.displace(sync);
 			entry.active?.displace(sync);
 		});
 		entry.landed = inPlace(sequence, bytes, removed);
+		tellLanded(newest, sync.lstat(target.key));
 	} else if (durability !== 'none' && entry.landed?.removed === false) {
 		syncFile(ports, target);
 	}
@@ -151,19 +204,23 @@ function land(
 function commit(
 	ports: CommitPorts,
 	target: Target,
-	submission: Submission,
+	{ newest, sequence, begin }: Candidate,
 	{ durability, backups }: { readonly durability: Durability; readonly backups: number },
 	displace: () => void,
 ): number {
-	const { kind, path, rereadable, mode, mayBeEmpty, content } = submission.request;
+	const { kind, path, rereadable, mode, mayBeEmpty, content, assertKnown } = newest.request;
+	try {
+		assertKnown?.(ports.fileSystem.sync.lstat(target.key));
+	} catch (reason) {
+		throw new OwnFailure(reason);
+	}
 	if (kind === 'remove') {
 		removeDocumentSync(ports, target, displace);
 		return 0;
 	}
 	if (!rereadable) throw unsupported(path, 'a stream or generator cannot be read synchronously');
-	const { sequence } = submission;
 	return writeDocumentSync(ports, target, {
-		source: submission.begin(),
+		source: begin(),
 		sequence,
 		durability,
 		backups,
@@ -172,6 +229,10 @@ function commit(
 		mayBeEmpty,
 		displace,
 	});
+}
+
+function tellLanded({ request }: Submission, stat: FileStat | undefined): void {
+	if (stat !== undefined) request.onLanded?.(stat);
 }
 
 /** A newer value of another writer, or of another spelling of the path, is being written: it takes the place of ours. */
@@ -194,9 +255,6 @@ function strongest(durabilities: readonly Durability[]): Durability {
 	return durabilities.reduce((best, next) => (isWeaker(best, next) ? next : best), 'none');
 }
 
-function unsupported(path: string, why: string): DurableJsonError {
-	return new DurableJsonError('ERR_UNSUPPORTED', `${path} was not written synchronously: ${why}`, {
-		path,
-		step: 'serialize',
-	});
+function unsupported(path: string, why: string, step: Step = 'serialize'): DurableJsonError {
+	return new DurableJsonError('ERR_UNSUPPORTED', `${path} was not written synchronously: ${why}`, { path, step });
 }

@@ -3,12 +3,14 @@ import { onAbort } from '../abort.ts';
 import { notSerializable } from '../commit/own-failure.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import type { JsonFormat } from '../json/validator.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import type { Bytes, Durability, Milliseconds, WriteProgress, WriteReceipt } from '../types.ts';
 import type { CallCounters } from './counters.ts';
+import type { Transform } from './steps.ts';
 
 /** What a call asks for. */
 export interface Request {
-	readonly kind: 'write' | 'remove';
+	readonly kind: 'write' | 'update' | 'remove';
 	/** The document's path, absolute, as the caller spelt it. */
 	readonly path: string;
 	readonly durability: Durability;
@@ -23,6 +25,17 @@ export interface Request {
 	readonly snapshot: boolean;
 	/** Reads the value's beginning; called when the commit starts, and again where the value is rereadable. */
 	readonly begin: () => ByteSource;
+	/**
+	 * Makes the document in the place of `begin`: an update, or a write whose value is not known before its commit starts and
+	 * has to be validated then.
+	 */
+	readonly transform?: Transform | undefined;
+	/** True where `transform` is known to wait for something. */
+	readonly isAsync?: boolean | undefined;
+	/** Throws ERR_CONFLICT where this is not the document that the caller knows; undefined where none stands. */
+	readonly assertKnown?: ((existing: FileStat | undefined) => void) | undefined;
+	/** Told what the file is with which the call, or a newer one, has landed. */
+	readonly onLanded?: ((stat: FileStat) => void) | undefined;
 	/** False for a stream or generator: it can be read once, and has to be closed where it is not. */
 	readonly rereadable: boolean;
 	/** Closes a source that will not be read. Never throws. */
@@ -70,12 +83,23 @@ export class Submission {
 	listen(callback: (reason: unknown) => void): void {
 		const signal = this.#request?.signal;
 		if (signal === undefined) return;
+		this.#stopListening?.();
 		this.#stopListening = onAbort(signal, () => callback(signal.reason));
 	}
 
 	/** Has its value been read, or begun to be? */
 	get hasBegun(): boolean {
 		return this.#begun;
+	}
+
+	/** Has the call been answered? */
+	get settled(): boolean {
+		return this.#settled;
+	}
+
+	/** Its value is read now, by its `transform`. */
+	beginHere(): void {
+		this.#leaveQueue();
 	}
 
 	/** Starts to read the value. Throws an OwnFailure. */

@@ -281,6 +281,7 @@ export class SimulatedDisk implements FileSystem {
 			realpath: (path) => calls.now(paths.realpath(path)),
 			readlink: (path) => calls.now(paths.readlink(path)),
 			readdir: (path) => calls.now(paths.readdir(path)),
+			readFile: (path) => calls.now(paths.readFile(path)),
 			rename: (from, to) => calls.now(paths.rename(from, to)),
 			link: (existing, created) => calls.now(paths.link(existing, created)),
 			unlink: (path) => calls.now(paths.unlink(path)),

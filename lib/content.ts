@@ -1,0 +1,164 @@
+/** What a call writes: a value, rows, bytes, or nothing at all; and how it is validated. */
+import { types } from 'node:util';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { invalidArgument } from './errors.ts';
+import type { ByteSource } from './json/byte-source.ts';
+import { createFileDataSource, isFileData } from './json/file-data-source.ts';
+import { createJsonLinesSource } from './json/json-lines-source.ts';
+import { createJsonSource } from './json/json-source.ts';
+import { isRereadable } from './json/one-shot.ts';
+import type { CheckedJsonOptions } from './options.ts';
+import { bytesOf, type Pause } from './schedule/steps.ts';
+import type { Request } from './schedule/submission.ts';
+import type { FileData, Rows, ValueOrThunk } from './types.ts';
+import { validate } from './validation.ts';
+
+/** The part of a request that depends on what is written. */
+export interface Content
+	extends Pick<
+		Request,
+		| 'begin'
+		| 'content'
+		| 'rereadable'
+		| 'mayBeEmpty'
+		| 'snapshot'
+		| 'transform'
+		| 'isAsync'
+		| 'assertKnown'
+		| 'onLanded'
+	> {
+	/** What the caller handed over: a stream among it is closed where it is not read. */
+	readonly value: unknown;
+	/** Validates the value, which may then be written. Throws, or rejects with, ERR_VALIDATION. */
+	readonly prepare?: ((path: string) => undefined | Promise<void>) | undefined;
+}
+
+export function valueContent(value: ValueOrThunk, json: CheckedJsonOptions): Content {
+	if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
+	const content: Content = {
+		value,
+		content: 'json',
+		rereadable: isRereadable(value),
+		begin: () => createJsonSource(typeof value === 'function' ? called(value) : value, json),
+		mayBeEmpty: false,
+		snapshot: json.consistency === 'snapshot',
+	};
+	const { schema } = json;
+	if (schema === undefined) return content;
+	if (typeof value === 'function') return { ...content, transform: validatedThunk(value, schema, json) };
+	if (hasAsyncIterator(value)) throw invalidArgument('value', 'no async iterable where there is a schema', value);
+	return { ...content, ...validated(value, schema, json) };
+}
+
+/** The value of a function is known when the commit starts, and validated then. */
+function validatedThunk(value: object, schema: StandardSchemaV1, json: CheckedJsonOptions): Request['transform'] {
+	return function* (_base, { path }) {
+		const output = validate(schema, called(value), path);
+		const settled = output instanceof Promise ? yield* waitFor(output) : output;
+		return yield* bytesOf(createJsonSource(settled, json), path);
+	};
+}
+
+function validated(
+	value: unknown,
+	schema: StandardSchemaV1,
+	json: CheckedJsonOptions,
+): Pick<Content, 'prepare' | 'begin'> {
+	let begin = (): ByteSource => {
+		throw new Error('the value has not been validated');
+	};
+	const take = (output: unknown, path: string): undefined => {
+		// The caller may change what is still its own: it is read while it is known to be valid.
+		const bytes = output === value ? bytesAtOnce(createJsonSource(output, json), path) : undefined;
+		begin = () => (bytes === undefined ? createJsonSource(output, json) : createFileDataSource(bytes));
+	};
+	return {
+		begin: () => begin(),
+		prepare(path) {
+			const output = validate(schema, value, path);
+			return output instanceof Promise ? output.then((settled) => take(settled, path)) : take(output, path);
+		},
+	};
+}
+
+function bytesAtOnce(source: ByteSource, path: string): Uint8Array {
+	const steps = bytesOf(source, path);
+	for (let step = steps.next(); ; step = steps.next()) {
+		if (step.done) return step.value;
+		if (step.value !== undefined) {
+			throw invalidArgument('value', 'without async iterables where there is a schema', source.jsonPath());
+		}
+	}
+}
+
+/** Waits for a promise in the course of {@link Request.transform}. */
+export function* waitFor<T>(promise: Promise<T>): Generator<Pause, T, unknown> {
+	return (yield promise) as T;
+}
+
+export function linesContent(path: string, rows: Rows, json: CheckedJsonOptions): Content {
+	if (json.space) throw invalidArgument('options.space', 'left out for JSON Lines, where a row is a line', json.space);
+	if (typeof rows !== 'object' || rows === null || !(Symbol.iterator in rows || Symbol.asyncIterator in rows)) {
+		throw invalidArgument('rows', 'an iterable, an async iterable or a stream', rows);
+	}
+	const { schema } = json;
+	return {
+		value: rows,
+		content: 'lines',
+		// An iterator that is its own iterable (a generator) can be read once, like a stream.
+		rereadable: isRereadable(rows) && !('next' in rows),
+		begin: () => createJsonLinesSource(schema === undefined ? rows : validRows(rows, schema, path), json),
+		mayBeEmpty: true,
+		snapshot: json.consistency === 'snapshot',
+	};
+}
+
+async function* validRows(rows: Rows, schema: StandardSchemaV1, path: string): AsyncGenerator<unknown> {
+	let number = 0;
+	for await (const row of rows as AsyncIterable<unknown>) {
+		number += 1;
+		yield await validate(schema, row, path, ` row ${number}`);
+	}
+}
+
+export function fileContent(data: FileData): Content {
+	if (!isFileData(data)) throw invalidArgument('data', 'a string, a view of bytes, or an iterable of those', data);
+	return {
+		value: data,
+		content: undefined,
+		rereadable: isRereadable(data) && !(typeof data === 'object' && 'next' in data),
+		begin: () => createFileDataSource(data),
+		mayBeEmpty: true,
+		snapshot: false,
+	};
+}
+
+/** For a removal. */
+export const noContent: Content = {
+	value: undefined,
+	content: undefined,
+	rereadable: true,
+	begin: () => createFileDataSource(''),
+	mayBeEmpty: true,
+	snapshot: false,
+};
+
+/** What a value holds in memory, as far as it can be told at once: a UTF-16 unit of a string mostly takes a byte. */
+export function sizeOf(value: unknown): number {
+	if (typeof value === 'string') return value.length;
+	return ArrayBuffer.isView(value) ? value.byteLength : 0;
+}
+
+/** The value of a function; it is called for it now. */
+function called(thunk: object): unknown {
+	const value: unknown = (thunk as () => unknown)();
+	if (!types.isPromise(value)) return value;
+	// Told here what is wrong; what becomes of the promise must not end the process.
+	value.catch(() => undefined);
+	throw new TypeError('the function for the value must not be asynchronous');
+}
+
+/** Not asked of a proxy, as when it is written. */
+function hasAsyncIterator(value: unknown): boolean {
+	return typeof value === 'object' && value !== null && !types.isProxy(value) && Symbol.asyncIterator in value;
+}

@@ -1,0 +1,80 @@
+/** The lock of a document: within this process, and across processes where that is asked for. */
+import path from 'node:path';
+import { formatLockName } from '../commit/lock-name.ts';
+import { inDirectory, resolveTarget, type Target } from '../commit/target.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import { type DocumentEntry, documentRegistry } from './document-registry.ts';
+import { type FileLock, holdFileLock } from './file-lock.ts';
+import { Lease, type LeaseOptions, leaseOf, reentrant, runUnder } from './lease.ts';
+import { LockWait, type LockWaitOptions } from './lock-wait.ts';
+
+/** The longest wait for a lock, unless the caller says otherwise. */
+export const LOCK_TIMEOUT_MS = 30_000;
+
+export interface DocumentLockOptions extends LockWaitOptions {
+	/** Against other processes as well. */
+	readonly crossProcess: boolean;
+}
+
+/**
+ * Runs `work` while the document is locked. What it writes to the document runs under the lock, and is waited for before
+ * that ends. Rejects with what `work` rejects with, ERR_LOCK_REENTRANT, or as {@link holdFileLock} does.
+ */
+export async function withDocumentLock<T>(
+	{ fileSystem, clock }: CommitPorts,
+	options: DocumentLockOptions,
+	work: (lease: Lease) => T | Promise<T>,
+): Promise<T> {
+	const { path: document, crossProcess } = options;
+	const outer = leaseOf(fileSystem, document);
+	if (outer !== undefined) throw reentrant(outer);
+	const wait = new LockWait(clock, options);
+	const registry = documentRegistry(fileSystem.scope);
+	for (;;) {
+		const { key } = await resolveTarget(fileSystem, document);
+		const done = await registry.exclusive(
+			key,
+			async (entry) => {
+				const target = await resolveTarget(fileSystem, document);
+				// A link has been moved meanwhile.
+				if (target.key !== key) return undefined;
+				const run = async (lock?: FileLock): Promise<{ result: T }> => ({
+					result: await workUnder({ path: document, key, lock }),
+				});
+				return crossProcess ? holdFileLock(fileSystem, entry, target, wait, run) : run();
+			},
+			{ wait },
+		);
+		if (done !== undefined) return done.result;
+	}
+
+	async function workUnder(held: Omit<LeaseOptions, 'kind'>): Promise<T> {
+		const lease = new Lease({ kind: 'lock', ...held });
+		try {
+			return await runUnder(fileSystem, lease, () => work(lease));
+		} finally {
+			await lease.end();
+		}
+	}
+}
+
+/**
+ * Runs `work` under the lock against other processes where these lock the document, which is told by its lock file, and the
+ * caller does not hold it already.
+ * @param document its real path
+ */
+export async function underStandingLock<T>(
+	{ fileSystem, clock }: CommitPorts,
+	entry: DocumentEntry,
+	document: string,
+	lease: Lease | undefined,
+	work: () => Promise<T>,
+): Promise<T> {
+	const directory = path.dirname(document);
+	const name = path.basename(document);
+	const target: Target = { path: document, directory, name, key: document, existing: undefined };
+	const lockFile = await fileSystem.lstat(inDirectory(directory, formatLockName(name)));
+	if (lockFile === undefined || lease?.lock !== undefined) return work();
+	const wait = new LockWait(clock, { path: document, timeoutMs: LOCK_TIMEOUT_MS });
+	return holdFileLock(fileSystem, entry, target, wait, work);
+}

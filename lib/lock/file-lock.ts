@@ -1,0 +1,185 @@
+/**
+ * The lock of a document across processes: a kernel lock on a file beside it.
+ *
+ * The kernel releases it when its holder dies, however; one whose holder is stopped is never taken away. The lock file is
+ * never the document, whose inode changes with each commit, and never removed: whoever removed it would let two processes
+ * lock two files of one name. Waiting is asking again, so that it holds no thread and can end at any time.
+ */
+import { jitter } from '../commit/jitter.ts';
+import { formatLockName } from '../commit/lock-name.ts';
+import { createDirectory, createDirectorySync } from '../commit/parent-directories.ts';
+import { inDirectory, type Target } from '../commit/target.ts';
+import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
+import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
+import type { LockWait } from './lock-wait.ts';
+
+/** First pause, growth and longest pause between two attempts; each is cut by up to a half, so that waiters spread. */
+const FIRST_PAUSE_MS = 1;
+const PAUSE_GROWTH = 1.5;
+const MAX_PAUSE_MS = 25;
+
+/** The umask applies, so that whoever may write beside the document may lock it. */
+const LOCK_FILE_MODE = 0o666;
+
+/** A lock that is held. */
+export class FileLock {
+	readonly #fileSystem: FileSystem;
+	readonly #document: string;
+	readonly #lockPath: string;
+	readonly #file: OpenFile;
+	readonly #identity: string;
+
+	constructor(fileSystem: FileSystem, document: string, lockPath: string, file: OpenFile, identity: string) {
+		this.#fileSystem = fileSystem;
+		this.#document = document;
+		this.#lockPath = lockPath;
+		this.#file = file;
+		this.#identity = identity;
+	}
+
+	/** ERR_LOCK_LOST where the lock file has been removed or replaced: others may hold the document now. */
+	get loss(): DurableJsonError | undefined {
+		if (this.#fileSystem.sync.lstat(this.#lockPath)?.identity === this.#identity) return undefined;
+		return lost(this.#document, this.#lockPath);
+	}
+
+	/** Never rejects: the lock ends with the handle, whatever close(2) reports. */
+	async release(): Promise<void> {
+		await this.#file.close().catch(lockHasEnded);
+	}
+}
+
+function lockHasEnded(): void {}
+
+function lost(document: string, lockPath: string): DurableJsonError {
+	const message = `the lock of ${document} is lost: ${lockPath} has been removed or replaced`;
+	return new DurableJsonError('ERR_LOCK_LOST', message, { path: document, step: 'lock' });
+}
+
+/**
+ * Takes the lock of the document. Rejects with ERR_LOCK_TIMEOUT, ERR_UNSUPPORTED where there are no kernel locks,
+ * ERR_WRITE_FAILED where the lock file cannot be opened, or the signal's reason.
+ */
+async function acquireFileLock(fileSystem: FileSystem, target: Target, wait: LockWait): Promise<FileLock> {
+	const lockPath = inDirectory(target.directory, formatLockName(target.name));
+	const attempt = async <T>(action: () => Promise<T>): Promise<T> => {
+		try {
+			return await action();
+		} catch (cause) {
+			if (cause instanceof DurableJsonError) throw cause;
+			const message = `${wait.path} cannot be locked (${lockPath}): ${messageOf(cause)}`;
+			throw new DurableJsonError('ERR_WRITE_FAILED', message, { path: wait.path, step: 'lock', cause });
+		}
+	};
+	let file: OpenFile | undefined;
+	try {
+		for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * PAUSE_GROWTH)) {
+			const opened = file ?? (await attempt(() => openLockFile(fileSystem, target.directory, lockPath)));
+			file = opened;
+			const { identity, locked } = await attempt(async () => tryLock(fileSystem, opened, lockPath, wait.path));
+			if (identity === undefined) {
+				await opened.close();
+				file = undefined;
+			} else if (locked) {
+				file = undefined;
+				return new FileLock(fileSystem, wait.path, lockPath, opened, identity);
+			}
+			if (wait.isOver) throw wait.timeout(await holderOf(fileSystem, lockPath));
+			await wait.pause(pauseMs * (1 - jitter(fileSystem) / 2));
+		}
+	} finally {
+		await file?.close();
+	}
+}
+
+/**
+ * Runs `work` while this process holds the lock of the document, which its entry tells. Rejects as {@link acquireFileLock}
+ * and `work` do.
+ */
+export async function holdFileLock<T>(
+	fileSystem: FileSystem,
+	entry: { lock: FileLock | undefined },
+	target: Target,
+	wait: LockWait,
+	work: (lock: FileLock) => Promise<T>,
+): Promise<T> {
+	const lock = await acquireFileLock(fileSystem, target, wait);
+	entry.lock = lock;
+	try {
+		return await work(lock);
+	} finally {
+		entry.lock = undefined;
+		await lock.release();
+	}
+}
+
+/**
+ * Takes the lock, holding the event loop; it is not waited for. Throws as {@link holdFileLock} rejects.
+ * @returns what releases it
+ */
+export function lockFileSync(fileSystem: FileSystem, target: Target): () => void {
+	const { sync } = fileSystem;
+	const lockPath = inDirectory(target.directory, formatLockName(target.name));
+	const standing = sync.lstat(lockPath);
+	if (standing !== undefined) assertFile(standing);
+	else createDirectorySync(fileSystem, target.directory);
+	const file = sync.open(lockPath, standing === undefined ? 'create-exclusive' : 'update', LOCK_FILE_MODE);
+	const lock = file.tryLock();
+	if (lock === 'locked') return () => file.close();
+	file.close();
+	if (lock === 'unsupported') throw noLocks(target.path);
+	const message = `${target.path} is locked by another process: nothing can be waited for here`;
+	throw new DurableJsonError('ERR_LOCK_TIMEOUT', message, { path: target.path, step: 'lock' });
+}
+
+/** @returns no identity where the file has lost its name: another is to be opened */
+function tryLock(
+	fileSystem: FileSystem,
+	file: OpenFile,
+	lockPath: string,
+	document: string,
+): { readonly identity: string | undefined; readonly locked: boolean } {
+	const lock = file.tryLock();
+	if (lock === 'unsupported') throw noLocks(document);
+	// After the attempt: a lock on a file that has lost its name keeps nobody out.
+	const { identity } = file.statSync();
+	const named = fileSystem.sync.lstat(lockPath);
+	if (named !== undefined) assertFile(named);
+	return { identity: named?.identity === identity ? identity : undefined, locked: lock === 'locked' };
+}
+
+/** As of O_NOFOLLOW: what is no plain file is none of ours, and must not be opened or created through. */
+async function openLockFile(fileSystem: FileSystem, directory: string, lockPath: string): Promise<OpenFile> {
+	for (;;) {
+		const standing = await fileSystem.lstat(lockPath);
+		try {
+			if (standing !== undefined) {
+				assertFile(standing);
+				return await fileSystem.open(lockPath, 'update');
+			}
+			return await fileSystem.open(lockPath, 'create-exclusive', LOCK_FILE_MODE);
+		} catch (error) {
+			const code = codeOf(error);
+			// EEXIST: another process was faster. ENOENT: it has just been removed, or the directory is missing.
+			if (code === 'ENOENT' && standing === undefined) await createDirectory(fileSystem, directory);
+			else if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
+		}
+	}
+}
+
+function assertFile({ kind }: FileStat): void {
+	if (kind !== 'file') throw new Error(`a ${kind} stands at the place of the lock file`);
+}
+
+function noLocks(document: string): DurableJsonError {
+	const message =
+		`${document} cannot be locked: there are no kernel locks here. Either its file system has none (some network ` +
+		'mounts), or the optional package fs-native-extensions cannot be loaded: it has no binary for musl (Alpine); use ' +
+		'a glibc image, and --allow-addons under the permission model';
+	return new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'lock' });
+}
+
+async function holderOf(fileSystem: FileSystem, lockPath: string): Promise<string> {
+	const pid = await fileSystem.lockHolder?.(lockPath);
+	return pid === undefined ? 'another process' : `process ${pid}`;
+}

@@ -1,0 +1,100 @@
+/**
+ * Leases: what runs inside a lock knows by its asynchronous context (AsyncLocalStorage) that it may write the document.
+ * Every copy of the library in this process sees them.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Mutex } from 'async-mutex';
+import { resolveTargetSync } from '../commit/target-sync.ts';
+import { DurableJsonError } from '../errors.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import { sharedPart } from '../shared-state.ts';
+import type { FileLock } from './file-lock.ts';
+
+export interface LeaseOptions {
+	/** `lock`: of withLock, whose function may write the document. `update`: of an update, whose function may not. */
+	readonly kind: 'lock' | 'update';
+	/** The document's path, absolute, as the holder spelt it. */
+	readonly path: string;
+	/** The document. */
+	readonly key: string;
+	readonly lock: FileLock | undefined;
+}
+
+export class Lease {
+	readonly kind: 'lock' | 'update';
+	readonly path: string;
+	readonly key: string;
+	readonly lock: FileLock | undefined;
+	/** The commits under the lease exclude each other. */
+	readonly mutex: Mutex = new Mutex();
+	readonly #work = new Set<Promise<unknown>>();
+	#ended = false;
+
+	constructor({ kind, path, key, lock }: LeaseOptions) {
+		this.kind = kind;
+		this.path = path;
+		this.key = key;
+		this.lock = lock;
+	}
+
+	get ended(): boolean {
+		return this.#ended;
+	}
+
+	/** The lease lasts until the work has settled, also where its function does not wait for it. */
+	track(work: Promise<unknown>): void {
+		const settled = work.then(done, done).finally(() => this.#work.delete(settled));
+		this.#work.add(settled);
+	}
+
+	async end(): Promise<void> {
+		while (this.#work.size > 0) await Promise.all(this.#work);
+		this.#ended = true;
+	}
+}
+
+/** What it came to is told to its own caller. */
+function done(): void {}
+
+type Storage = AsyncLocalStorage<readonly Lease[]>;
+
+function storageOf({ scope }: FileSystem): Storage {
+	return sharedPart(scope, 'leases', (): Storage => new AsyncLocalStorage());
+}
+
+/** Runs a function under the lease, and those that it is under already. */
+export function runUnder<T>(fileSystem: FileSystem, lease: Lease, work: () => T): T {
+	const storage = storageOf(fileSystem);
+	const held = storage.getStore()?.filter(({ ended }) => !ended) ?? [];
+	return storage.run([...held, lease], work);
+}
+
+/** The lease of this asynchronous context on the document behind the path. */
+export function leaseOf(fileSystem: FileSystem, path: string): Lease | undefined {
+	const all = storageOf(fileSystem).getStore();
+	// Hardly any call is made under a lock, and it must cost those next to nothing.
+	if (all === undefined) return undefined;
+	const held = all.filter(({ ended }) => !ended);
+	if (held.length === 0) return undefined;
+	const same = held.find((lease) => lease.path === path);
+	if (same !== undefined) return same;
+	const key = keyOf(fileSystem, path);
+	return held.find((lease) => lease.key === key);
+}
+
+/** At once, as the call's place is decided in the caller's stack; only under a lease, and for another spelling. */
+function keyOf({ sync }: FileSystem, path: string): string | undefined {
+	try {
+		return resolveTargetSync(sync, path).key;
+	} catch {
+		// What is wrong with it is told by whatever is done with it.
+		return undefined;
+	}
+}
+
+/** For a call that would wait for the one that it is made in. */
+export function reentrant({ kind, path }: Lease): DurableJsonError {
+	const inside = kind === 'lock' ? 'inside a withLock of it' : 'by the function of an update of it';
+	const message = `${path} is locked by the caller itself: called ${inside}, this would wait for ever`;
+	return new DurableJsonError('ERR_LOCK_REENTRANT', message, { path, step: 'lock' });
+}

@@ -1,0 +1,184 @@
+/** A document's bytes and value, from the document itself or from what stands for it while it is missing or bad. */
+import { isUtf8 } from 'node:buffer';
+import path from 'node:path';
+import { listBackups } from './commit/backups.ts';
+import { parseKeptName } from './commit/kept-name.ts';
+import { resolveTarget } from './commit/target.ts';
+import { resolveTargetSync } from './commit/target-sync.ts';
+import { belongsTo, parseTempName } from './commit/temp-name.ts';
+import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
+import type { FileSystem } from './ports/file-system.ts';
+import type { BaseReader } from './schedule/steps.ts';
+
+interface Content {
+	readonly bytes: Uint8Array;
+	readonly value: unknown;
+}
+
+/** What was read, from the document or in its place, or why nothing was. */
+export type Found =
+	| (Content & { readonly source?: undefined })
+	| (Content & {
+			readonly source: string;
+			readonly reason: 'aside' | 'backup';
+			readonly error: DurableJsonError;
+	  })
+	| { readonly error: DurableJsonError; readonly source?: undefined };
+
+/**
+ * Reads a document; where it is missing or no JSON, what stands for it. Rejects with ERR_READ_FAILED where it cannot be told.
+ */
+export async function readDocument(fileSystem: FileSystem, document: string, signal?: AbortSignal): Promise<Found> {
+	const read = async (file: string): Promise<Content> => {
+		const bytes = await guarded(file, () => fileSystem.readFile(file, signal && { signal }));
+		return { bytes, value: parseDocument(file, bytes) };
+	};
+	try {
+		return await read(document);
+	} catch (error) {
+		signal?.throwIfAborted();
+		const missing = error instanceof DurableJsonError && codeOf(error.cause) === 'ENOENT';
+		if (!(error instanceof DurableJsonError) || (!missing && error.code !== 'ERR_CORRUPT')) throw error;
+		if (missing && fileSystem.semantics === 'win32') {
+			const source = await findAside(fileSystem, document);
+			// It was there again, or is aside.
+			const content = await unlessMissing(read(source ?? document));
+			if (content !== undefined) return source === undefined ? content : { ...content, source, reason: 'aside', error };
+		}
+		for (const source of await backupsOf(fileSystem, document)) {
+			const content = await unlessBad(read(source));
+			if (content !== undefined) return { ...content, source, reason: 'backup', error };
+		}
+		return { error };
+	}
+}
+
+/**
+ * On Windows a document that is held open is moved aside before its successor takes the name. For that moment, or until
+ * recovery where the writer was killed in it, the document is the file aside.
+ */
+async function findAside(fileSystem: FileSystem, document: string): Promise<string | undefined> {
+	const directory = path.dirname(document);
+	const aside = (await namesIn(fileSystem, directory))
+		.filter((name) => {
+			const temp = parseTempName(name);
+			return temp?.state === 'aside' && belongsTo(temp, path.basename(document));
+		})
+		.sort((a, b) => ((parseTempName(a)?.order ?? '') < (parseTempName(b)?.order ?? '') ? -1 : 1))
+		.at(-1);
+	return aside === undefined ? undefined : path.join(directory, aside);
+}
+
+/** The backups of the document that a path leads to, newest first. */
+async function backupsOf(fileSystem: FileSystem, document: string): Promise<string[]> {
+	try {
+		const { directory, name } = await resolveTarget(fileSystem, document);
+		return await listBackups(fileSystem, directory, name);
+	} catch {
+		// What is wrong with the document is what counts.
+		return [];
+	}
+}
+
+async function namesIn(fileSystem: FileSystem, directory: string): Promise<string[]> {
+	try {
+		return await fileSystem.readdir(directory);
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return [];
+		throw readError(directory, error);
+	}
+}
+
+async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+	try {
+		return await reading;
+	} catch (error) {
+		if (error instanceof DurableJsonError && codeOf(error.cause) === 'ENOENT') return undefined;
+		throw error;
+	}
+}
+
+/** A backup that is bad, or gone, leaves it to the next one. */
+async function unlessBad<T>(reading: Promise<T>): Promise<T | undefined> {
+	try {
+		return await reading;
+	} catch (error) {
+		if (error instanceof DurableJsonError) return undefined;
+		throw error;
+	}
+}
+
+/** Reads what an update begins with. What is corrupt is left to the update, which rejects. */
+export const baseReader: BaseReader = {
+	async read(fileSystem, document) {
+		try {
+			return await fileSystem.readFile(document);
+		} catch (error) {
+			if (codeOf(error) !== 'ENOENT') throw readError(document, error);
+		}
+		const found = await readDocument(fileSystem, document);
+		if ('value' in found) return found.bytes;
+		if (codeOf(found.error.cause) === 'ENOENT') return undefined;
+		throw found.error;
+	},
+	readSync(fileSystem, document) {
+		try {
+			return fileSystem.sync.readFile(document);
+		} catch (error) {
+			if (codeOf(error) !== 'ENOENT') throw readError(document, error);
+		}
+		assertNothingStandsIn(fileSystem, document);
+		return undefined;
+	},
+};
+
+/** An exit handler has no time to look for what stands in for a document; to begin anew in its place would lose it. */
+function assertNothingStandsIn({ sync }: FileSystem, document: string): void {
+	const { directory, name } = resolveTargetSync(sync, document);
+	const standIn = sync.readdir(directory).find((file) => {
+		const temp = parseTempName(file);
+		if (temp !== undefined) return temp.state === 'aside' && belongsTo(temp, name);
+		const kept = parseKeptName(file);
+		return kept?.kind === 'backup' && belongsTo(kept, name);
+	});
+	if (standIn === undefined) return;
+	const message = `${document} was not updated synchronously: it is missing, and ${standIn} stands for it`;
+	throw new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'update' });
+}
+
+/** The value of a document. Throws ERR_CORRUPT, or ERR_READ_FAILED for one that is too large. */
+export function parseDocument(path: string, bytes: Uint8Array): unknown {
+	return parseText(path, bytes, 'the document');
+}
+
+export function parseText(path: string, bytes: Uint8Array, what: string): unknown {
+	try {
+		if (bytes.length === 0) throw new SyntaxError('it is empty');
+		if (!isUtf8(bytes)) throw new SyntaxError('it is not UTF-8');
+		const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+		return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text) as unknown;
+	} catch (cause) {
+		if (!(cause instanceof SyntaxError)) throw readError(path, cause);
+		const message = `${path} is corrupt: ${what} is not JSON: ${cause.message}`;
+		throw new DurableJsonError('ERR_CORRUPT', message, { path, step: 'parse', cause });
+	}
+}
+
+/** What the disk answers, as ERR_READ_FAILED where that is an error. */
+export async function guarded<T>(path: string, action: () => Promise<T>): Promise<T> {
+	try {
+		return await action();
+	} catch (cause) {
+		throw readError(path, cause);
+	}
+}
+
+function readError(path: string, cause: unknown, step: Step = 'read'): DurableJsonError {
+	const tooLong = ['ERR_STRING_TOO_LONG', 'ERR_FS_FILE_TOO_LARGE'].includes(codeOf(cause) ?? '');
+	const hint = tooLong ? ' (too large for one value in memory; JSON Lines are read row by row)' : '';
+	return new DurableJsonError('ERR_READ_FAILED', `reading ${path} failed: ${messageOf(cause)}${hint}`, {
+		path,
+		step,
+		cause,
+	});
+}

@@ -1,0 +1,244 @@
+/**
+ * The calls of a batch whose values depend on each other: updates, each of which changes what the one before it has made, and
+ * the writes among them. They are carried out in their order on the document's bytes; what comes out is written once.
+ */
+import { giveBuffer, takeBuffer } from '../commit/buffers.ts';
+import { noText, notSerializable, OwnFailure } from '../commit/own-failure.ts';
+import type { ByteSource } from '../json/byte-source.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import type { Submission } from './submission.ts';
+
+/** Where the steps wait: for a promise, or (undefined) for the event loop to have its turn. */
+export type Pause = Promise<unknown> | undefined;
+
+/** Makes a document's bytes from those before, undefined where there are none. What it throws is its own caller's. */
+export type Transform = (base: Uint8Array | undefined, document: Place) => Generator<Pause, Uint8Array, unknown>;
+
+export interface Place {
+	/** The document's path, absolute, as the caller spelt it. */
+	readonly path: string;
+	/** The document. */
+	readonly key: string;
+}
+
+/** What updates begin with. */
+export interface BaseReader {
+	read(fileSystem: FileSystem, path: string): Promise<Uint8Array | undefined>;
+	readSync(fileSystem: FileSystem, path: string): Uint8Array | undefined;
+}
+
+/** What the steps are carried out on. */
+export interface Ground {
+	/** The document. */
+	readonly key: string;
+	/** The place in the order of what stands there: older writes are not carried out any more. */
+	readonly landedSequence: number;
+	/** The bytes of the document, undefined where there is none; asked at most once. */
+	readonly readBase: () => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+}
+
+interface Made {
+	readonly call: Submission;
+	readonly bytes: Uint8Array;
+}
+
+export class Steps {
+	readonly #calls: Submission[];
+	#state: 'waiting' | 'under-way' | 'done' = 'waiting';
+	#made: Made | undefined;
+	/** What was made before the last step. */
+	#before: Made | undefined;
+	#updates = false;
+	#landedSequence = 0;
+
+	constructor(calls: readonly Submission[]) {
+		this.#calls = [...calls];
+	}
+
+	add(call: Submission): void {
+		this.#calls.push(call);
+	}
+
+	/** The last step that succeeded, and the document as of it; undefined where none has. */
+	get made(): Made | undefined {
+		return this.#made;
+	}
+
+	/** The place in the order of what was made. An update comes after what it has seen, whenever it was called. */
+	get sequence(): number {
+		const own = this.#made?.call.sequence ?? 0;
+		return this.#updates ? Math.max(own, this.#landedSequence) : own;
+	}
+
+	/** Must one wait for it to be carried out? */
+	get isUnderWay(): boolean {
+		return this.#state === 'under-way';
+	}
+
+	/** Has a call a function that cannot be run synchronously? */
+	get isAsync(): boolean {
+		return this.#state === 'waiting' && this.#calls.some((call) => !call.settled && call.request.isAsync === true);
+	}
+
+	/** Goes back to what was made before the last step. @returns false where that is nothing */
+	fallBack(): boolean {
+		this.#made = this.#before;
+		this.#before = undefined;
+		return this.#made !== undefined;
+	}
+
+	drop(): void {
+		for (const call of this.#calls) call.drop();
+	}
+
+	/** Rejects the calls that fail; itself it never rejects. */
+	async carryOut(ground: Ground): Promise<void> {
+		if (this.#state !== 'waiting') return;
+		this.#state = 'under-way';
+		const steps = this.#run(ground);
+		for (let step = steps.next(); step.done !== true; ) {
+			try {
+				step = steps.next(await (step.value ?? new Promise(setImmediate)));
+			} catch (error) {
+				step = steps.throw(error);
+			}
+		}
+		this.#state = 'done';
+	}
+
+	/** {@link Steps.carryOut}, holding the event loop: a step that waits for something fails. */
+	carryOutSync(ground: Ground, unsupported: () => Error): void {
+		if (this.#state !== 'waiting') return;
+		const steps = this.#run(ground);
+		for (let step = steps.next(); step.done !== true; ) {
+			if (step.value === undefined) {
+				step = steps.next();
+			} else {
+				step.value.catch(nobodyWaitsForIt);
+				step = steps.throw(new OwnFailure(unsupported()));
+			}
+		}
+		this.#state = 'done';
+	}
+
+	*#run({ key, landedSequence, readBase }: Ground): Generator<Pause, void, unknown> {
+		this.#landedSequence = landedSequence;
+		let base: { readonly bytes: Uint8Array | undefined } | { readonly error: unknown } | undefined;
+		for (let index = 0; index < this.#calls.length; index++) {
+			const first = this.#calls[index];
+			if (first === undefined || first.settled) continue;
+			if (first.request.kind === 'update') {
+				if (this.#made === undefined) base ??= yield* read(readBase);
+				yield* this.#update(first, key, base);
+				continue;
+			}
+			const last = this.#lastOfWrites(index);
+			for (let at = last; at >= index && !(yield* this.#write(this.#calls[at], key)); at--) {
+				// The newest that does not fail stands for those before it.
+			}
+			index = last;
+		}
+	}
+
+	/** The index of the last of the writes that follow each other from here. */
+	#lastOfWrites(from: number): number {
+		let last = from;
+		for (let at = from; at < this.#calls.length; at++) {
+			const call = this.#calls[at];
+			if (call?.settled === true) continue;
+			if (call?.request.kind === 'update') break;
+			last = at;
+		}
+		return last;
+	}
+
+	*#update(
+		call: Submission,
+		key: string,
+		base: { readonly bytes: Uint8Array | undefined } | { readonly error: unknown } | undefined,
+	): Generator<Pause, void, unknown> {
+		if (this.#made === undefined && base !== undefined && 'error' in base) {
+			call.reject(base.error);
+			return;
+		}
+		const bytes = this.#made?.bytes ?? (base !== undefined && 'bytes' in base ? base.bytes : undefined);
+		if (yield* this.#make(call, () => bytesOfUpdate(call, bytes, key))) this.#updates = true;
+	}
+
+	/** @returns true where the writes before it are not needed any more */
+	*#write(call: Submission | undefined, key: string): Generator<Pause, boolean, unknown> {
+		if (call === undefined || call.settled) return false;
+		// What has landed meanwhile is newer; it answers for this call.
+		if (call.sequence < this.#landedSequence) return true;
+		return yield* this.#make(call, () => bytesOfWrite(call, key));
+	}
+
+	/** @returns false where the call has failed, or was aborted meanwhile */
+	*#make(call: Submission, bytesOf: () => Generator<Pause, Uint8Array, unknown>): Generator<Pause, boolean, unknown> {
+		try {
+			const bytes = yield* bytesOf();
+			if (call.settled) return false;
+			this.#before = this.#made;
+			this.#made = { call, bytes };
+			return true;
+		} catch (error) {
+			call.reject(error instanceof OwnFailure ? error.reason : error);
+			return false;
+		}
+	}
+}
+
+/** Told by the call that it was made for. */
+function nobodyWaitsForIt(): void {}
+
+function* read(
+	readBase: Ground['readBase'],
+): Generator<Pause, { readonly bytes: Uint8Array | undefined } | { readonly error: unknown }, unknown> {
+	try {
+		const reading = readBase();
+		return { bytes: reading instanceof Promise ? ((yield reading) as Uint8Array | undefined) : reading };
+	} catch (error) {
+		return { error };
+	}
+}
+
+function* bytesOfUpdate(
+	call: Submission,
+	base: Uint8Array | undefined,
+	key: string,
+): Generator<Pause, Uint8Array, unknown> {
+	const { transform } = call.request;
+	if (transform === undefined) throw new Error('an update needs its function');
+	call.beginHere();
+	return yield* transform(base, { path: call.request.path, key });
+}
+
+function* bytesOfWrite(call: Submission, key: string): Generator<Pause, Uint8Array, unknown> {
+	const { transform, path } = call.request;
+	if (transform === undefined) return yield* bytesOf(call.begin(), path);
+	call.beginHere();
+	return yield* transform(undefined, { path, key });
+}
+
+/** All bytes of a source. Throws an {@link OwnFailure}. */
+export function* bytesOf(source: ByteSource, path: string): Generator<Pause, Uint8Array, unknown> {
+	const buffer = takeBuffer();
+	const pieces: Buffer[] = [];
+	try {
+		for (let filled = 0; ; filled = 0) {
+			try {
+				filled = source.fill(buffer, 0);
+				if (source.done && filled === 0 && pieces.length === 0) throw noText();
+			} catch (cause) {
+				throw notSerializable(path, cause, source.jsonPath());
+			}
+			pieces.push(Buffer.from(buffer.subarray(0, filled)));
+			if (source.done) break;
+			yield source.waiting;
+		}
+	} finally {
+		giveBuffer(buffer);
+		void source.close();
+	}
+	return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+}
