@@ -29,51 +29,74 @@ export interface Content
 	> {
 	/** What the caller handed over: a stream among it is closed where it is not read. */
 	readonly value: unknown;
+	/** What was written, known once it has been: what a function gave, or a validator. */
+	readonly written: () => unknown;
 	/** Validates the value, which may then be written. Throws, or rejects with, ERR_VALIDATION. */
 	readonly prepare?: ((path: string) => undefined | Promise<void>) | undefined;
 }
 
 export function valueContent(value: ValueOrThunk, json: CheckedJsonOptions): Content {
 	if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
-	const content: Content = {
+	const { schema } = json;
+	const content = {
 		value,
 		content: 'json',
 		rereadable: isRereadable(value),
-		begin: () => createJsonSource(typeof value === 'function' ? called(value) : value, json),
 		mayBeEmpty: false,
 		snapshot: json.consistency === 'snapshot',
-	};
-	const { schema } = json;
-	if (schema === undefined) return content;
-	if (typeof value === 'function') return { ...content, transform: validatedThunk(value, schema, json) };
+	} as const;
+	if (typeof value === 'function') {
+		return { ...content, ...(schema === undefined ? thunk(value, json) : validatedThunk(value, schema, json)) };
+	}
+	if (schema === undefined) return { ...content, begin: () => createJsonSource(value, json), written: () => value };
 	if (hasAsyncIterator(value)) throw invalidArgument('value', 'no async iterable where there is a schema', value);
 	return { ...content, ...validated(value, schema, json) };
 }
 
-/** The value of a function is known when the commit starts, and validated then. */
-function validatedThunk(value: object, schema: StandardSchemaV1, json: CheckedJsonOptions): Request['transform'] {
-	return function* (_base, { path }) {
-		const output = validate(schema, called(value), path);
-		const settled = output instanceof Promise ? yield* waitFor(output) : output;
-		return yield* bytesOf(createJsonSource(settled, json), path);
+type Source = Pick<Content, 'begin' | 'written' | 'transform' | 'prepare'>;
+
+/** The value of a function is known when the commit starts. */
+function thunk(value: object, json: CheckedJsonOptions): Source {
+	let current: unknown;
+	return {
+		begin() {
+			current = called(value);
+			return createJsonSource(current, json);
+		},
+		written: () => current,
 	};
 }
 
-function validated(
-	value: unknown,
-	schema: StandardSchemaV1,
-	json: CheckedJsonOptions,
-): Pick<Content, 'prepare' | 'begin'> {
-	let begin = (): ByteSource => {
-		throw new Error('the value has not been validated');
+/** And it is validated then. */
+function validatedThunk(value: object, schema: StandardSchemaV1, json: CheckedJsonOptions): Source {
+	let current: unknown;
+	return {
+		begin: notValidated,
+		written: () => current,
+		*transform(_base, { path }) {
+			const output = validate(schema, called(value), path);
+			current = output instanceof Promise ? yield* waitFor(output) : output;
+			return yield* bytesOf(createJsonSource(current, json), path);
+		},
 	};
+}
+
+function notValidated(): ByteSource {
+	throw new Error('the value has not been validated');
+}
+
+function validated(value: unknown, schema: StandardSchemaV1, json: CheckedJsonOptions): Source {
+	let begin = notValidated;
+	let written: unknown;
 	const take = (output: unknown, path: string): undefined => {
+		written = output;
 		// The caller may change what is still its own: it is read while it is known to be valid.
 		const bytes = output === value ? bytesAtOnce(createJsonSource(output, json), path) : undefined;
 		begin = () => (bytes === undefined ? createJsonSource(output, json) : createFileDataSource(bytes));
 	};
 	return {
 		begin: () => begin(),
+		written: () => written,
 		prepare(path) {
 			const output = validate(schema, value, path);
 			return output instanceof Promise ? output.then((settled) => take(settled, path)) : take(output, path);
@@ -107,6 +130,7 @@ export function linesContent(path: string, rows: Rows, json: CheckedJsonOptions)
 		content: 'lines',
 		// An iterator that is its own iterable (a generator) can be read once, like a stream.
 		rereadable: isRereadable(rows) && !('next' in rows),
+		written: () => rows,
 		begin: () => createJsonLinesSource(schema === undefined ? rows : validRows(rows, schema, path), json),
 		mayBeEmpty: true,
 		snapshot: json.consistency === 'snapshot',
@@ -128,6 +152,7 @@ export function fileContent(data: FileData): Content {
 		content: undefined,
 		rereadable: isRereadable(data) && !(typeof data === 'object' && 'next' in data),
 		begin: () => createFileDataSource(data),
+		written: () => data,
 		mayBeEmpty: true,
 		snapshot: false,
 	};
@@ -139,6 +164,7 @@ export const noContent: Content = {
 	content: undefined,
 	rereadable: true,
 	begin: () => createFileDataSource(''),
+	written: () => undefined,
 	mayBeEmpty: true,
 	snapshot: false,
 };

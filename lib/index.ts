@@ -17,6 +17,8 @@ export {
 } from './errors.ts';
 export { type StringifyChunksOptions, stringifyChunks } from './json/stringify-chunks.ts';
 export type { JsonProblem } from './json/validator.ts';
+export { openJsonFile } from './json-file.ts';
+export type { JsonFile, JsonFileOptions, JsonFileWriteOptions } from './json-file-types.ts';
 export type { LockMode } from './lock/document-registry.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';

@@ -19,6 +19,7 @@ import {
 } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
+import type { FileStat } from './ports/file-system.ts';
 import { baseReader } from './read-document.ts';
 import { syncLandings } from './schedule/commit-batch-sync.ts';
 import { IdleHistories } from './schedule/commit-history.ts';
@@ -39,7 +40,7 @@ import type {
 	WriteOptions,
 	WriteReceipt,
 } from './types.ts';
-import { createUpdate } from './update.ts';
+import { updateContent } from './update.ts';
 import type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';
 
 /** A writer that stays open: its `close` flushes only, since it belongs to the whole process. */
@@ -66,7 +67,15 @@ const DEFAULT_QUEUED_BYTES = 1024 ** 3;
 /** So many are kept for the next flush; `onError` is told of each. */
 const MAX_SCHEDULE_FAILURES = 100;
 
-class Writer implements JsonWriter {
+/** For who keeps track of one document. */
+export interface Tracking {
+	/** Throws where a document must not be replaced; undefined where none stands. */
+	readonly assertKnown?: ((existing: FileStat | undefined) => void) | undefined;
+	/** Told what has landed, and in which file; at the rename, before the name is durable. */
+	readonly onLanded: (stat: FileStat, value: unknown) => void;
+}
+
+export class Writer implements JsonWriter {
 	readonly #ports: CommitPorts;
 	readonly #context: LaneContext;
 	readonly #onError: (error: unknown) => void;
@@ -115,9 +124,9 @@ class Writer implements JsonWriter {
 	}
 
 	/** Not an async function, which would make a second promise for each call of a burst. */
-	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt> {
+	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions, tracking?: Tracking): Promise<WriteReceipt> {
 		try {
-			return this.#submitJson(path, value, options).promise;
+			return this.#submitJson(path, value, options, tracking).promise;
 		} catch (error) {
 			return Promise.reject(error);
 		}
@@ -139,27 +148,22 @@ class Writer implements JsonWriter {
 		path: string | URL,
 		fn: (current: T) => T | undefined | Promise<T | undefined>,
 		options?: UpdateOptions<T>,
+		tracking?: Tracking,
 	): Promise<T> {
 		const absolute = toAbsolutePath(path);
 		if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
-		if (this.#context.lock.mode === 'none')
+		if (this.#context.lock.mode === 'none') {
 			throw invalidArgument('options.lock', "'process' or 'file' for updates", 'none');
+		}
+		const { initial } = asOptions<UpdateOptions<T>>(options);
+		const job = { fn: fn as (current: unknown) => unknown, initial, json: checkJsonOptions(options) };
 		// It is to see what was written before it.
-		await this.#validations.get(absolute);
-		const json = checkJsonOptions(options);
-		const { transform, isAsync, result } = createUpdate(
-			this.#ports.fileSystem,
-			fn as (current: T | undefined) => unknown,
-			json,
-			options,
-		);
-		await this.#submit(
-			absolute,
-			options,
-			{ ...noContent, content: 'json', mayBeEmpty: false, transform, isAsync },
-			'update',
-		).promise;
-		return result();
+		const validations = this.#validations.get(absolute);
+		if (validations !== undefined) await validations;
+		const content = updateContent(this.#ports.fileSystem, job);
+		await this.#submit(absolute, options, tracking === undefined ? content : tracked(content, tracking), 'update')
+			.promise;
+		return content.written() as T;
 	}
 
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
@@ -233,15 +237,21 @@ class Writer implements JsonWriter {
 		};
 	}
 
-	#submitJson(path: string | URL, value: ValueOrThunk, options: WriteOptions | undefined): Submission {
-		return this.#submit(path, options, valueContent(value, checkJsonOptions(options)));
+	#submitJson(
+		path: string | URL,
+		value: ValueOrThunk,
+		options: WriteOptions | undefined,
+		tracking?: Tracking,
+	): Submission {
+		const content = valueContent(value, checkJsonOptions(options));
+		return this.#submit(path, options, tracking === undefined ? content : tracked(content, tracking));
 	}
 
 	/** Takes a call: checks it, gives it its place in the order, and hands it to the lane of its path. */
 	#submit(path: unknown, options: unknown, content: Content, kind: Request['kind'] = 'write'): Submission {
 		const absolute = toAbsolutePath(path);
 		const checked = checkFileOptions(options);
-		const { value, prepare, ...rest } = content;
+		const { value, prepare, written: _, ...rest } = content;
 		// From here on a stream is ours to read or to close.
 		holdSource(value);
 		const release = (): void => releaseSource(value);
@@ -365,6 +375,10 @@ class Writer implements JsonWriter {
 				documentRegistry(this.#ports.fileSystem.scope).disclaim(this.#context.lock.claims);
 		}
 	}
+}
+
+function tracked(content: Content, { assertKnown, onLanded }: Tracking): Content {
+	return { ...content, assertKnown, onLanded: (stat) => onLanded(stat, content.written()) };
 }
 
 function checkedStrategy(strategy: Strategy | undefined): Strategy | undefined {

@@ -10,9 +10,9 @@ import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
-import { nextSequence, sharedPart } from '../shared-state.ts';
+import { sharedPart } from '../shared-state.ts';
 import { type Condition, formatOf, judgeFile } from './condition.ts';
-import { copyToTemp, NO_LINKS } from './copy-file.ts';
+import { giveName, NO_LINKS } from './copy-file.ts';
 import { fingerprint } from './fingerprint.ts';
 import { formatBackupName, parseKeptName } from './kept-name.ts';
 import type { Target } from './target.ts';
@@ -73,7 +73,7 @@ export async function keepBackup(ports: CommitPorts, target: Target, count: numb
 			if (to === undefined) await removeIfPresent(fileSystem, backupPath(target, from));
 			else await unlessGone(fileSystem.rename(backupPath(target, from), backupPath(target, to)));
 		}
-		await nameBackup(ports, target, stat);
+		await giveName(ports, target, stat, backupPath(target, 1));
 	}
 	for (let number = count + 1; (await fileSystem.lstat(backupPath(target, number))) !== undefined; number++) {
 		await fileSystem.unlink(backupPath(target, number));
@@ -164,26 +164,6 @@ function shifts(standing: readonly (FileStat | undefined)[], count: number): { f
 	// Of a single one, the number after it is taken until that is removed with all that are too many.
 	if (count === 1 && gap === -1) steps.push({ from: 1, to: 2 });
 	return steps;
-}
-
-async function nameBackup(ports: CommitPorts, target: Target, stat: FileStat): Promise<void> {
-	const { fileSystem } = ports;
-	const first = backupPath(target, 1);
-	try {
-		await fileSystem.link(target.key, first);
-	} catch (error) {
-		const code = codeOf(error) ?? '';
-		// Another process has kept it, or has just removed it.
-		if (code === 'EEXIST' || code === 'ENOENT') return;
-		if (!NO_LINKS.has(code)) throw error;
-		const copy = await copyToTemp(ports, target, { path: target.key, stat }, nextSequence());
-		try {
-			await fileSystem.rename(copy.path, first);
-		} finally {
-			await removeIfPresent(fileSystem, copy.path);
-			await copy.file.close();
-		}
-	}
 }
 
 /** Another process may shift the same numbers. */

@@ -1,5 +1,7 @@
 /** Another name for a file, or where there are no links a copy of it. */
+import { codeOf } from '../errors.ts';
 import type { FileStat, OpenFile } from '../ports/file-system.ts';
+import { nextSequence } from '../shared-state.ts';
 import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
 import { keepMetadata } from './metadata.ts';
 import type { Target } from './target.ts';
@@ -49,6 +51,28 @@ export async function copyToTemp(
 		}
 	} finally {
 		await from.close();
+	}
+}
+
+/**
+ * Gives the document that stands another name as well; where there are no links, a copy of it. A name that is taken by then,
+ * and a document that is gone, are fine. Rejects with the system's error.
+ */
+export async function giveName(ports: CommitPorts, target: Target, stat: FileStat, name: string): Promise<void> {
+	const { fileSystem } = ports;
+	try {
+		await fileSystem.link(target.key, name);
+	} catch (error) {
+		const code = codeOf(error) ?? '';
+		if (code === 'EEXIST' || code === 'ENOENT') return;
+		if (!NO_LINKS.has(code)) throw error;
+		const copy = await copyToTemp(ports, target, { path: target.key, stat }, nextSequence());
+		try {
+			await fileSystem.rename(copy.path, name);
+		} finally {
+			await removeIfPresent(fileSystem, copy.path);
+			await copy.file.close();
+		}
 	}
 }
 

@@ -70,16 +70,15 @@ export class LockWait {
 	/** Resolves after the time, on an abort, or when `listen`'s callback is called. */
 	async #race(delayMs: Milliseconds, listen: (end: () => void) => void): Promise<void> {
 		const { signal } = this.#options;
+		let cancel: (() => void) | undefined;
+		let stopListening: (() => void) | undefined;
 		await new Promise<void>((resolve) => {
-			// A timer that never comes due is not made: setTimeout takes no more than 2 ** 31 - 1 ms.
-			const cancel = delayMs < 2 ** 31 ? this.#clock.schedule(Math.max(0, delayMs), resolve) : () => undefined;
-			const stopListening = signal && onAbort(signal, end);
-			listen(end);
-			function end(): void {
-				cancel();
-				stopListening?.();
-				resolve();
-			}
+			// One that never comes due is not made: setTimeout takes no more than 2 ** 31 - 1 ms.
+			if (delayMs < 2 ** 31) cancel = this.#clock.schedule(Math.max(0, delayMs), resolve);
+			stopListening = signal && onAbort(signal, resolve);
+			listen(resolve);
 		});
+		cancel?.();
+		stopListening?.();
 	}
 }

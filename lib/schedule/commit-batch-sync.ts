@@ -74,11 +74,9 @@ function landInOrder(
 		if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
 			throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
 		}
-		const ground = {
-			key: target.key,
-			landedSequence: entry.landed?.sequence ?? 0,
-			readBase: () => job.base.readSync(job.ports.fileSystem, job.path),
-		};
+		// Before any function is called: where it cannot be read, all is left to the process that goes on.
+		const base = batch.steps?.needsBase ? job.base.readSync(job.ports.fileSystem, job.path) : undefined;
+		const ground = { key: target.key, landedSequence: entry.landed?.sequence ?? 0, readBase: () => base };
 		batch.carryOutSync(ground, () => unsupported(job.path, 'the update waits for something', 'update'));
 		const landing = landNewest(job, [batch], entry, resolveTargetSync(job.ports.fileSystem.sync, job.path));
 		if (landing !== undefined) landings.push(landing);

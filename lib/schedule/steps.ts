@@ -80,6 +80,12 @@ export class Steps {
 		return this.#state === 'waiting' && this.#calls.some((call) => !call.settled && call.request.isAsync === true);
 	}
 
+	/** Do they begin with what stands on the disk? */
+	get needsBase(): boolean {
+		const first = this.#calls.find((call) => !call.settled);
+		return this.#state === 'waiting' && first?.request.kind === 'update';
+	}
+
 	/** Goes back to what was made before the last step. @returns false where that is nothing */
 	fallBack(): boolean {
 		this.#made = this.#before;

@@ -1,0 +1,82 @@
+/** The public types of a document that a program keeps open. */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { RecoveredDocument } from './recovery/report.ts';
+import type { FileOptions, UpdateOptions, WriteOptions, WriteReceipt } from './types.ts';
+import type { WriterOptions } from './writer-types.ts';
+
+/** Options of `openJsonFile`. */
+export interface JsonFileOptions<T = unknown>
+	extends Pick<WriterOptions, 'strategy' | 'lock' | 'lockTimeoutMs' | 'recovery' | 'fileSystem' | 'clock'>,
+		Pick<WriteOptions, 'replacer' | 'space' | 'finalNewline' | 'strict' | 'durability' | 'mode' | 'backups'> {
+	/** Any Standard Schema validator: of what is read, and of all that is written. Its output is the value. */
+	readonly schema?: StandardSchemaV1<unknown, T> | undefined;
+	/** Written where there is no document. Without it, the value is then undefined. */
+	readonly initial?: T | undefined;
+	/**
+	 * What is done with a document that is no JSON, has no good backup and so cannot be recovered, or does not pass the schema:
+	 * - `throw`: nothing; opening rejects with ERR_CORRUPT or ERR_VALIDATION
+	 * - `quarantine`: it is kept beside its successor, and `initial` is written
+	 * - `restore`: it is kept beside its successor, and the newest backup that passes is written; where none does, opening
+	 *   rejects
+	 * @defaultValue `'throw'`
+	 */
+	readonly onInvalid?: 'throw' | 'quarantine' | 'restore' | undefined;
+	/**
+	 * Writes check that the document is still the one that was last read or written here, by its inode, size and time, and
+	 * reject with ERR_CONFLICT where somebody else has changed it. Without `lock: 'file'` others may still come between check
+	 * and rename. Updates need no check: they read the document first.
+	 * @defaultValue `false`
+	 */
+	readonly ifUnchanged?: boolean | undefined;
+	/**
+	 * The version of the documents that this program writes, an integer from 1 on, as their property `version` has it. Values
+	 * without it are rejected with ERR_VALIDATION. A document of a newer one is ERR_UNSUPPORTED.
+	 */
+	readonly version?: number | undefined;
+	/**
+	 * Makes a document of an older version one of `version`; called when it is opened, before the schema. `fromVersion` is 0
+	 * for a document without one. What it returns is written, and the old document kept as the newest backup. What it throws
+	 * is what opening rejects with.
+	 */
+	readonly migrate?: ((value: unknown, fromVersion: number) => unknown) | undefined;
+	/** Told what recovery found and did, before the document is read. */
+	readonly onRecovered?: ((found: RecoveredDocument) => void) | undefined;
+	/** Ends the opening. */
+	readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link JsonFile.write}. */
+export interface JsonFileWriteOptions extends Pick<FileOptions, 'signal' | 'durability'> {
+	/** As {@link JsonFileOptions.ifUnchanged}, for this write. */
+	readonly ifUnchanged?: boolean | undefined;
+}
+
+/** A document that is open. @typeParam Missing undefined where there may be no document */
+export interface JsonFile<T, Missing = never> {
+	/** The document's path, absolute, as the caller spelt it. */
+	readonly path: string;
+	/**
+	 * The newest value that has been read, or has landed, here; not that of writes under way. It is the object itself: what
+	 * is changed in it is neither written nor valid. Use `update`.
+	 */
+	readonly value: T | Missing;
+	/** Writes a value, or what a function gives when the commit starts: see {@link JsonWriter.write}. */
+	write(value: T | (() => T), options?: JsonFileWriteOptions): Promise<WriteReceipt>;
+	/** Changes the document as it is on the disk, or waits to be written: see {@link JsonWriter.update}. */
+	update(
+		fn: (current: T | Missing) => T | undefined | Promise<T | undefined>,
+		options?: Pick<UpdateOptions, 'signal' | 'durability'>,
+	): Promise<T>;
+	/**
+	 * Reads the document again, which others may have changed. Rejects as `readJson` does, with ERR_READ_FAILED also where it
+	 * is gone; `value` then stays.
+	 */
+	read(options?: { readonly signal?: AbortSignal | undefined }): Promise<T>;
+	/** Commits what waits at once, and resolves when everything submitted so far has settled. */
+	flush(): Promise<void>;
+	/** As {@link JsonWriter.flushSync}: for an `exit` handler. */
+	flushSync(): void;
+	/** Refuses further writes, and resolves when all before have settled. A second call waits for the first. */
+	close(): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
+}
