@@ -33,5 +33,9 @@ function describe({ message, path }: ValidationIssue): string {
 
 /** A path element is a key, or an object that holds it. */
 function toIssue({ message, path }: StandardSchemaV1.Issue): ValidationIssue {
-	return { message, path: path?.map((segment) => (typeof segment === 'object' ? segment.key : segment)) };
+	// Of arktype it is an array of a class of its own.
+	return {
+		message,
+		path: path && Array.from(path, (segment) => (typeof segment === 'object' ? segment.key : segment)),
+	};
 }

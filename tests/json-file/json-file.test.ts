@@ -1,0 +1,282 @@
+import { rm, writeFile as writeRaw } from 'node:fs/promises';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
+import { debounce, openJsonFile, withLock, writeJson } from '../../lib/index.ts';
+import { startChild } from '../support/child.ts';
+import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+const schema = z.object({ count: z.number() });
+
+describe('openJsonFile', () => {
+	it('writes initial where there is no document, and gives what stands there afterwards', async () => {
+		const file = await openJsonFile(directory.file('a.json'), { initial: { count: 0 } });
+		expect(file.value).toEqual({ count: 0 });
+		expect(await directory.json('a.json')).toEqual({ count: 0 });
+		expect(await file.update(({ count }) => ({ count: count + 1 }))).toEqual({ count: 1 });
+		expect(file.value).toEqual({ count: 1 });
+		await file.write({ count: 5 });
+		expect(file.value).toEqual({ count: 5 });
+		await file.write(() => ({ count: 6 }));
+		expect(file.value).toEqual({ count: 6 });
+		await file.close();
+		await expect(file.write({ count: 7 })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+		await using again = await openJsonFile(directory.file('a.json'), { initial: { count: 0 } });
+		expect(again.value).toEqual({ count: 6 });
+		expect(openFilesIn(directory.path)).toEqual([]);
+	});
+
+	it('without initial there may be no value', async () => {
+		const file = await openJsonFile<{ count: number }>(directory.file('a.json'));
+		expect(file.value).toBeUndefined();
+		await directory.expectOnly();
+		await file.update((state) => ({ count: (state?.count ?? 0) + 1 }));
+		expect(file.value).toEqual({ count: 1 });
+		await file.close();
+	});
+
+	it('is typed by its schema', async () => {
+		const file = await openJsonFile(directory.file('a.json'), { schema, initial: { count: 1 } });
+		expectTypeOf(file.value).toEqualTypeOf<{ count: number }>();
+		const optional = await openJsonFile(directory.file('b.json'), { schema });
+		expectTypeOf(optional.value).toEqualTypeOf<{ count: number } | undefined>();
+		await Promise.all([file.close(), optional.close()]);
+	});
+
+	it('recovers first, and tells what it found', async () => {
+		await writeJson(directory.file('a.json'), { count: 1 }, { backups: 1 });
+		await writeJson(directory.file('a.json'), { count: 2 }, { backups: 1 });
+		await writeRaw(directory.file('a.json'), '');
+		const outcomes: string[] = [];
+		const onRecovered = ({ outcome }: { outcome: string }): unknown => outcomes.push(outcome);
+		const file = await openJsonFile(directory.file('a.json'), { initial: { count: 0 }, onRecovered });
+		expect(file.value).toEqual({ count: 1 });
+		expect(outcomes).toEqual(['restored']);
+		await file.close();
+	});
+
+	it('read sees what others have written', async () => {
+		const file = await openJsonFile(directory.file('a.json'), { schema, initial: { count: 0 } });
+		await writeRaw(directory.file('a.json'), '{"count":9}');
+		expect(file.value).toEqual({ count: 0 });
+		expect(await file.read()).toEqual({ count: 9 });
+		expect(file.value).toEqual({ count: 9 });
+		await writeRaw(directory.file('a.json'), '{"count":"x"}');
+		await expect(file.read()).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		await rm(directory.file('a.json'));
+		await expect(file.read()).rejects.toMatchObject({ code: 'ERR_READ_FAILED' });
+		expect(file.value).toEqual({ count: 9 });
+		await file.close();
+	});
+
+	it('value is that of the newest that has landed, whatever fails', async () => {
+		const file = await openJsonFile(directory.file('a.json'), { schema, initial: { count: 0 } });
+		await expect(file.write({ count: 'x' } as never)).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		await expect(file.update(() => ({ count: 'x' }) as never)).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		expect(file.value).toEqual({ count: 0 });
+		await Promise.all([
+			file.write({ count: 1 }),
+			file.write({ count: 2 }),
+			file.update(({ count }) => ({ count: count + 1 })),
+		]);
+		expect(file.value).toEqual({ count: 3 });
+		await file.close();
+	});
+
+	it('has flushSync for an exit handler', async () => {
+		const strategy = debounce({ waitMs: 60_000, maxWaitMs: 60_000 });
+		const file = await openJsonFile(directory.file('a.json'), { initial: 0, strategy, lock: 'file' });
+		const write = file.write(1);
+		file.flushSync();
+		expect(file.value).toBe(1);
+		expect(await directory.json('a.json')).toBe(1);
+		await write;
+		await file.close();
+	});
+
+	it('may be opened under a lock of the document', async () => {
+		await withLock(directory.file('a.json'), async () => {
+			const file = await openJsonFile(directory.file('a.json'), { initial: 1, lock: 'file' });
+			await file.update((value) => value + 1);
+			await file.close();
+		});
+		expect(await directory.json('a.json')).toBe(2);
+	});
+
+	it('opened by many processes at once, begins with initial once', async () => {
+		const script = `
+			const { openJsonFile } = await import(process.env.LIBRARY);
+			const file = await openJsonFile(process.argv[1], { initial: { count: 0 }, lock: 'file' });
+			for (let i = 0; i < 20; i++) await file.update(({ count }) => ({ count: count + 1 }));
+			await file.close();
+		`;
+		const children = Array.from({ length: 4 }, () => startChild(script, [directory.file('a.json')]));
+		await Promise.all(children.map((child) => new Promise((resolve) => child.on('exit', resolve))));
+		expect(await directory.json('a.json')).toEqual({ count: 80 });
+	});
+});
+
+describe('ifUnchanged', () => {
+	it('refuses to write over what somebody else has changed, until it has been read', async () => {
+		const file = await openJsonFile(directory.file('a.json'), { initial: { count: 0 }, ifUnchanged: true });
+		await file.write({ count: 1 });
+		await Promise.all([file.write({ count: 2 }), file.write({ count: 3 })]);
+		await writeJson(directory.file('a.json'), { count: 50 });
+		await expect(file.write({ count: 4 })).rejects.toMatchObject({ code: 'ERR_CONFLICT', outcome: 'not_applied' });
+		expect(await directory.json('a.json')).toEqual({ count: 50 });
+		await file.write({ count: 5 }, { ifUnchanged: false });
+		await writeRaw(directory.file('a.json'), '{"count":60}');
+		await expect(file.write({ count: 6 })).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+		expect(await file.read()).toEqual({ count: 60 });
+		await file.write({ count: 7 });
+		await rm(directory.file('a.json'));
+		await expect(file.write({ count: 8 })).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+		expect(await file.update((state) => ({ count: (state?.count ?? 90) + 1 }))).toEqual({ count: 91 });
+		await file.write({ count: 9 });
+		expect(await directory.json('a.json')).toEqual({ count: 9 });
+		await file.close();
+		await directory.expectOnly('a.json');
+	});
+
+	it('holds for flushSync, too', async () => {
+		const strategy = debounce({ waitMs: 60_000, maxWaitMs: 60_000 });
+		const file = await openJsonFile(directory.file('a.json'), { initial: 0, strategy });
+		await writeRaw(directory.file('a.json'), '500');
+		const write = file.write(1, { ifUnchanged: true });
+		const rejected = expect(write).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+		expect(() => file.flushSync()).toThrow(expect.objectContaining({ code: 'ERR_CONFLICT' }));
+		await rejected;
+		expect(await directory.json('a.json')).toBe(500);
+		await file.close();
+	});
+});
+
+describe('an invalid document', () => {
+	const cases = [
+		['no JSON', '{"count":', 'ERR_CORRUPT'],
+		['not what the schema asks for', '{"count":"x"}', 'ERR_VALIDATION'],
+	] as const;
+
+	it.each(cases)('%s: opening rejects, and leaves it', async (_, text, code) => {
+		await writeRaw(directory.file('a.json'), text);
+		const open = openJsonFile(directory.file('a.json'), { schema, initial: { count: 0 } });
+		await expect(open).rejects.toMatchObject({ code });
+		expect(await directory.text('a.json')).toBe(text);
+		await directory.expectOnly('a.json');
+	});
+
+	it.each(cases)('%s: quarantine keeps it, and begins anew', async (_, text) => {
+		await writeRaw(directory.file('a.json'), text);
+		await using file = await openJsonFile(directory.file('a.json'), {
+			schema,
+			initial: { count: 0 },
+			onInvalid: 'quarantine',
+			backups: 2,
+		});
+		expect(file.value).toEqual({ count: 0 });
+		const [kept = ''] = (await directory.names()).filter((name) => name !== 'a.json');
+		expect(kept).toMatch(/^\.dj1qn-/);
+		expect(await directory.text(kept)).toBe(text);
+	});
+
+	it('restore goes back to the newest backup that passes', async () => {
+		const path = directory.file('a.json');
+		for (const count of [1, 'x', 'y']) await writeJson(path, { count }, { backups: 3 });
+		await using file = await openJsonFile(path, { schema, onInvalid: 'restore', backups: 3 });
+		expect(file.value).toEqual({ count: 1 });
+		expect(await directory.json('a.json')).toEqual({ count: 1 });
+		expect((await directory.names()).filter((name) => name.startsWith('.dj1qn-'))).toHaveLength(1);
+	});
+
+	it('restore rejects where no backup passes, and leaves it', async () => {
+		const path = directory.file('a.json');
+		for (const count of ['x', 'y']) await writeJson(path, { count }, { backups: 3 });
+		await expect(openJsonFile(path, { schema, onInvalid: 'restore' })).rejects.toMatchObject({
+			code: 'ERR_VALIDATION',
+		});
+		expect(await directory.json('a.json')).toEqual({ count: 'y' });
+	});
+});
+
+describe('migrate', () => {
+	const path = (): string => directory.file('a.json');
+	const current = z.object({ version: z.number(), names: z.array(z.string()) });
+	const migrate = (value: unknown, fromVersion: number): unknown => {
+		const { name, names } = value as { name?: string; names?: string[] };
+		return { version: 3, names: names ?? [name], was: fromVersion };
+	};
+
+	it('brings an older document to this version, and keeps the old one as a backup', async () => {
+		await writeJson(path(), { name: 'a' });
+		const file = await openJsonFile(path(), { schema: current, version: 3, migrate });
+		expect(file.value).toEqual({ version: 3, names: ['a'] });
+		expect(await directory.json('a.json')).toEqual({ version: 3, names: ['a'] });
+		expect(await directory.json('.dj1bn-001-a.json')).toEqual({ name: 'a' });
+		await file.close();
+		const never = (): never => {
+			throw new Error('called again');
+		};
+		await (await openJsonFile(path(), { schema: current, version: 3, migrate: never })).close();
+	});
+
+	it('is told the version, may be asynchronous, and leaves the document where it fails', async () => {
+		await writeJson(path(), { version: 2, name: 'a' });
+		const failing = async (_value: unknown, fromVersion: number): Promise<never> => {
+			throw new Error(`from ${fromVersion}`);
+		};
+		await expect(openJsonFile(path(), { version: 3, migrate: failing })).rejects.toThrow('from 2');
+		const invalid = openJsonFile(path(), { schema: current, version: 3, migrate: () => ({ version: 3 }) });
+		await expect(invalid).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		const unversioned = openJsonFile(path(), { version: 3, migrate: () => ({ names: [] }) });
+		await expect(unversioned).rejects.toMatchObject({ code: 'ERR_VALIDATION', issues: [{ path: ['version'] }] });
+		expect(await directory.json('a.json')).toEqual({ version: 2, name: 'a' });
+		await directory.expectOnly('a.json');
+	});
+
+	it('a newer document, or an older one without migrate, is not touched', async () => {
+		await writeJson(path(), { version: 4 });
+		const newer = openJsonFile(path(), { version: 3, migrate, initial: {}, onInvalid: 'quarantine' });
+		await expect(newer).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', step: 'migrate' });
+		await expect(openJsonFile(path(), { version: 5 })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+		expect(await directory.json('a.json')).toEqual({ version: 4 });
+		await directory.expectOnly('a.json');
+	});
+
+	it('no value without the version is written', async () => {
+		await using file = await openJsonFile<{ version?: number }>(path(), { version: 1, initial: { version: 1 } });
+		await expect(file.write({})).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		await expect(file.update(() => ({}))).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		expect(await directory.json('a.json')).toEqual({ version: 1 });
+	});
+});
+
+describe('bad options', () => {
+	it.each([
+		['onInvalid', { onInvalid: 'ignore' }],
+		['initial', { onInvalid: 'quarantine' }],
+		['ifUnchanged', { ifUnchanged: 1 }],
+		['version', { version: 0 }],
+		['version', { version: 1.5 }],
+		['version', { migrate: () => 1 }],
+		['migrate', { version: 1, migrate: 'x' }],
+		['schema', { schema: {} }],
+		['lock', { lock: 'global' }],
+		['lockTimeoutMs', { lockTimeoutMs: -1 }],
+		['strategy', { strategy: 5 }],
+		['backups', { backups: -1 }],
+		['signal', { signal: 5 }],
+		['onRecovered', { onRecovered: 5 }],
+	])('names %s', async (name, options) => {
+		await expect(openJsonFile(directory.file('a.json'), options as object)).rejects.toMatchObject({
+			code: 'ERR_INVALID_ARGUMENT',
+			message: expect.stringContaining(name),
+		});
+		await directory.expectOnly();
+	});
+
+	it('a signal that is aborted ends the opening', async () => {
+		const signal = AbortSignal.abort(new Error('away'));
+		await expect(openJsonFile(directory.file('a.json'), { initial: 1, signal })).rejects.toThrow('away');
+		await directory.expectOnly();
+	});
+});

@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { type } from 'arktype';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { createWriter, debounce, defaultWriter, writeFile, writeJson, writeJsonLines } from '../../lib/index.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+
+/** A validator of its own making: asynchronous, so long as the value says. */
+function slow(delayMs: (value: unknown) => number): StandardSchemaV1<unknown, { n: number }> {
+	return {
+		'~standard': {
+			version: 1,
+			vendor: 'test',
+			async validate(value) {
+				await sleep(delayMs(value));
+				const { n } = value as { n: unknown };
+				return typeof n === 'number' ? { value: { n } } : { issues: [{ message: 'n must be a number', path: ['n'] }] };
+			},
+		},
+	};
+}
+
+const validators: [string, StandardSchemaV1<unknown, { user: { age: number } }>][] = [
+	['zod', z.object({ user: z.object({ age: z.number().default(18) }) })],
+	['zod, asynchronous', z.object({ user: z.object({ age: z.number().default(18) }) }).refine(async () => true)],
+	['valibot', v.object({ user: v.object({ age: v.optional(v.number(), 18) }) })],
+	['valibot, asynchronous', v.objectAsync({ user: v.objectAsync({ age: v.optional(v.number(), 18) }) })],
+	['arktype', type({ user: { age: 'number = 18', '+': 'delete' }, '+': 'delete' })],
+];
+
+describe.each(validators)('%s', (_, schema) => {
+	it('its output is what is written', async () => {
+		const file = directory.file('a.json');
+		await writeJson(file, { user: {}, more: 1 }, { schema });
+		expect(await directory.json('a.json')).toEqual({ user: { age: 18 } });
+		await writeJson(file, () => ({ user: { age: 3 }, more: 1 }), { schema });
+		expect(await directory.json('a.json')).toEqual({ user: { age: 3 } });
+		const updated = await defaultWriter.update(file, () => ({ user: {}, more: 2 }) as never, { schema });
+		expect(updated).toEqual({ user: { age: 18 } });
+	});
+
+	it('its issues come back with their places, and nothing has changed', async () => {
+		const file = directory.file('a.json');
+		await writeJson(file, 'old');
+		const bad = { user: { age: 'old' } };
+		const calls = [
+			writeJson(file, bad, { schema }),
+			writeJson(file, () => bad, { schema }),
+			defaultWriter.update(file, () => bad as never, { schema }),
+		];
+		for (const result of await Promise.allSettled(calls)) {
+			expect(result).toMatchObject({ reason: { code: 'ERR_VALIDATION', step: 'validate', path: file } });
+			const { issues } = (result as PromiseRejectedResult).reason as { issues: { message: string; path: string[] }[] };
+			expect(issues).toMatchObject([{ message: expect.any(String), path: ['user', 'age'] }]);
+		}
+		expect(await directory.json('a.json')).toBe('old');
+		await directory.expectOnly('a.json');
+	});
+});
+
+describe('a schema', () => {
+	const schema = z.object({ n: z.number() });
+
+	it('an invalid value does not displace the valid one that waits', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter({ strategy: debounce({ waitMs: 10, maxWaitMs: 10 }) });
+		const valid = writer.write(file, { n: 1 }, { schema });
+		const invalid = [1, 2, 3].map(() => writer.write(file, { n: 'x' }, { schema }));
+		const thunks = [1, 2, 3].map(() => writer.write(file, () => ({ n: 'x' }), { schema }));
+		for (const call of [...invalid, ...thunks]) await expect(call).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		expect(await valid).toMatchObject({ superseded: false });
+		expect(await directory.json('a.json')).toEqual({ n: 1 });
+		await writer.close();
+	});
+
+	it('a value is written as it was when it was found valid', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter({ strategy: debounce({ waitMs: 10, maxWaitMs: 10 }) });
+		const value: { n: unknown } = { n: 1 };
+		const same: StandardSchemaV1 = {
+			'~standard': { version: 1, vendor: 'test', validate: (input) => ({ value: input }) },
+		};
+		const write = writer.write(file, value, { schema: same });
+		value.n = 'no number any more';
+		await write;
+		expect(await directory.json('a.json')).toEqual({ n: 1 });
+		await writer.close();
+	});
+
+	it('a slow validator never puts its value over a newer one', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const first = writer.write(file, { n: 1 }, { schema: slow(() => 30) });
+		const second = writer.write(file, { n: 2 });
+		expect(await second).toMatchObject({ superseded: false });
+		expect(await directory.json('a.json')).toEqual({ n: 2 });
+		expect(await first).toMatchObject({ superseded: true });
+		expect(await directory.json('a.json')).toEqual({ n: 2 });
+		await writer.close();
+		await directory.expectOnly('a.json');
+	});
+
+	it('flush and close wait for it, and an update sees what it lets through', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		writer.schedule(file, { n: 1 }, { schema: slow(() => 20) });
+		await writer.flush(file);
+		expect(await directory.json('a.json')).toEqual({ n: 1 });
+		const write = writer.write(file, { n: 5 }, { schema: slow(() => 20) });
+		expect(await writer.update<{ n: number }>(file, (state) => ({ n: (state?.n ?? 0) + 1 }))).toEqual({ n: 6 });
+		await write;
+		writer.schedule(file, { n: 7 }, { schema: slow(() => 20) });
+		await writer.close();
+		expect(await directory.json('a.json')).toEqual({ n: 7 });
+		expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0 });
+	});
+
+	it('an abort while it works rejects at once', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const controller = new AbortController();
+		const write = writer.write(file, { n: 1 }, { schema: slow(() => 20), signal: controller.signal });
+		controller.abort(new Error('away'));
+		await expect(write).rejects.toThrow('away');
+		await writer.close();
+		await directory.expectOnly();
+	});
+
+	it('what a validator throws is what its caller gets', async () => {
+		const own = new Error('own');
+		const throwing: StandardSchemaV1 = {
+			'~standard': {
+				version: 1,
+				vendor: 'test',
+				validate() {
+					throw own;
+				},
+			},
+		};
+		await expect(writeJson(directory.file('a.json'), 1, { schema: throwing })).rejects.toBe(own);
+		await expect(writeJson(directory.file('a.json'), () => 1, { schema: throwing })).rejects.toBe(own);
+		await directory.expectOnly();
+	});
+
+	it('of rows is asked row by row; an invalid one is named', async () => {
+		const file = directory.file('a.jsonl');
+		const rows = [{ n: 1, more: 1 }, { n: 2 }];
+		await writeJsonLines(file, rows, { schema });
+		expect(await readFile(file, 'utf8')).toBe('{"n":1}\n{"n":2}\n');
+		async function* bad(): AsyncGenerator<unknown> {
+			yield { n: 1 };
+			yield { n: 'x' };
+		}
+		const write = writeJsonLines(file, bad(), { schema });
+		await expect(write).rejects.toMatchObject({ code: 'ERR_VALIDATION', message: expect.stringContaining('row 2') });
+		expect(await readFile(file, 'utf8')).toBe('{"n":1}\n{"n":2}\n');
+		await directory.expectOnly('a.jsonl');
+	});
+
+	it('is refused where it says nothing: for bytes, for async iterables, for what is none', async () => {
+		async function* rows(): AsyncGenerator<number> {
+			yield 1;
+		}
+		const passes: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } };
+		const file = directory.file('a.json');
+		const calls = [
+			writeFile(file, 'bytes', { schema } as object),
+			writeJson(file, rows(), { schema }),
+			writeJson(file, { deep: rows() }, { schema: passes }),
+			writeJson(file, 1, { schema: {} as StandardSchemaV1 }),
+		];
+		for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+		await directory.expectOnly();
+	});
+});
