@@ -8,8 +8,8 @@ import { createJsonLinesSource } from './json/json-lines-source.ts';
 import { createJsonSource } from './json/json-source.ts';
 import { isRereadable } from './json/one-shot.ts';
 import type { CheckedJsonOptions } from './options.ts';
-import { bytesOf, type Pause } from './schedule/steps.ts';
 import type { Request } from './schedule/submission.ts';
+import { bytesOf, type Pause } from './schedule/transform.ts';
 import type { FileData, Rows, ValueOrThunk } from './types.ts';
 import { validate } from './validation.ts';
 

@@ -6,7 +6,7 @@ import { Lease, runUnder } from './lock/lease.ts';
 import type { CheckedJsonOptions } from './options.ts';
 import type { FileSystem } from './ports/file-system.ts';
 import { parseDocument } from './read-document.ts';
-import { bytesOf, type Transform } from './schedule/steps.ts';
+import { bytesOf, type Transform } from './schedule/transform.ts';
 import { validate } from './validation.ts';
 
 export interface UpdateJob {

@@ -24,7 +24,9 @@ import { baseReader } from './read-document.ts';
 import { syncLandings } from './schedule/commit-batch-sync.ts';
 import { IdleHistories } from './schedule/commit-history.ts';
 import { CallCounters, CommitCounters } from './schedule/counters.ts';
-import { Lane, type LaneContext } from './schedule/lane.ts';
+import { UntoldFailures } from './schedule/failures.ts';
+import type { Lane, LaneContext } from './schedule/lane.ts';
+import { Lanes } from './schedule/lanes.ts';
 import { commitSlots } from './schedule/slots.ts';
 import { coalesce } from './schedule/strategies.ts';
 import type { Strategy } from './schedule/strategy.ts';
@@ -53,19 +55,10 @@ export function createWriter(options?: WriterOptions): JsonWriter {
 	return new Writer(asOptions<WriterOptions>(options));
 }
 
-/** A failed `schedule` that no flush has told yet. */
-interface ScheduleFailure {
-	readonly path: string;
-	readonly error: unknown;
-}
-
 const LOCK_MODES: readonly unknown[] = ['none', 'process', 'file'] satisfies LockMode[];
 
 const DEFAULT_QUEUED_VALUES = 100_000;
 const DEFAULT_QUEUED_BYTES = 1024 ** 3;
-
-/** So many are kept for the next flush; `onError` is told of each. */
-const MAX_SCHEDULE_FAILURES = 100;
 
 /** For who keeps track of one document. */
 export interface Tracking {
@@ -79,16 +72,15 @@ export class Writer implements JsonWriter {
 	readonly #ports: CommitPorts;
 	readonly #context: LaneContext;
 	readonly #onError: (error: unknown) => void;
-	readonly #lanes = new Map<string, Lane>();
-	/** Lanes of calls that are made under a lock: they do not wait for it. */
-	readonly #leased = new Set<Lane>();
+	readonly #lanes: Lanes;
 	/** By path: calls whose asynchronous validators have not answered yet. */
 	readonly #validations = new Map<string, Promise<void>>();
 	readonly #calls = new CallCounters();
 	readonly #commits = new CommitCounters();
 	readonly #maxQueuedValues: number;
 	readonly #maxQueuedBytes: number;
-	#scheduleFailures: ScheduleFailure[] = [];
+	/** Of `schedule`; `onError` has been told of each. */
+	readonly #failures = new UntoldFailures();
 	readonly #sweeps = new Set<Promise<void>>();
 	readonly #permanent: boolean;
 	#closing: Promise<void> | undefined;
@@ -121,6 +113,7 @@ export class Writer implements JsonWriter {
 			lock: { mode: lock, timeoutMs: checkTimeout('lockTimeoutMs', lockTimeoutMs), claims: new Set() },
 			base: baseReader,
 		};
+		this.#lanes = new Lanes(this.#context);
 	}
 
 	/** Not an async function, which would make a second promise for each call of a burst. */
@@ -169,8 +162,7 @@ export class Writer implements JsonWriter {
 	schedule(path: string | URL, value: ValueOrThunk, options?: WriteOptions): void {
 		const absolute = toAbsolutePath(path);
 		const fail = (error: unknown): void => {
-			const failures = this.#scheduleFailures;
-			if (failures.length < MAX_SCHEDULE_FAILURES) failures.push({ path: absolute, error });
+			this.#failures.add(absolute, error);
 			this.#onError(error);
 		};
 		try {
@@ -190,13 +182,8 @@ export class Writer implements JsonWriter {
 	async flush(path?: string | URL): Promise<void> {
 		const wanted = path === undefined ? undefined : toAbsolutePath(path);
 		await Promise.all(wanted === undefined ? this.#validations.values() : [this.#validations.get(wanted)]);
-		await Promise.all(this.#lanesToFlush(wanted).map((lane) => lane.flush()));
-		const told = this.#scheduleFailures.filter((failure) => wanted === undefined || failure.path === wanted);
-		this.#scheduleFailures = this.#scheduleFailures.filter((failure) => !told.includes(failure));
-		throwAll(
-			told.map(({ error }) => error),
-			'scheduled writes failed',
-		);
+		await Promise.all(this.#lanes.flushable(wanted).map((lane) => lane.flush()));
+		throwAll(this.#failures.take(wanted), 'scheduled writes failed');
 	}
 
 	flushSync(): void {
@@ -210,8 +197,7 @@ export class Writer implements JsonWriter {
 			}
 		};
 		// Newest first, so that the newest spelling of a document answers for the others.
-		const lanes = [...this.#lanes.values(), ...this.#leased].sort((a, b) => b.newestSequence - a.newestSequence);
-		const landings = lanes.map((lane) => attempt(() => lane.commitSync()));
+		const landings = this.#lanes.newestFirst().map((lane) => attempt(() => lane.commitSync()));
 		syncLandings(this.#ports, landings, this.#commits, attempt);
 		throwAll(errors, 'documents were not written synchronously');
 	}
@@ -231,7 +217,7 @@ export class Writer implements JsonWriter {
 		return {
 			...this.#calls,
 			...commits,
-			activePaths: this.#lanes.size + this.#leased.size,
+			activePaths: this.#lanes.size,
 			commitDuration: durations.summary(),
 			staleness: staleness.summary(),
 		};
@@ -282,15 +268,14 @@ export class Writer implements JsonWriter {
 		signal?.throwIfAborted();
 		const lease = leaseOf(this.#ports.fileSystem, path);
 		if (lease?.kind === 'update') throw reentrant(lease);
-		const full = this.#findLane(path, lease)?.joins(request) === true ? undefined : this.#fullBy(request);
-		if (full === undefined) return this.#laneOf(path, lease);
+		const full = this.#lanes.find(path, lease)?.joins(request) === true ? undefined : this.#fullBy(request);
+		if (full === undefined) return this.#lanes.of(path, lease);
 		const message = `too much waits to be written (${full}): nothing was done for ${path}`;
 		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
 	}
 
 	#enter(lane: Lane, submission: Submission, announced = false): void {
-		if (lane.lease === undefined) this.#lanes.set(lane.path, lane);
-		else this.#leased.add(lane);
+		this.#lanes.enter(lane);
 		lane.submit(submission, announced);
 	}
 
@@ -313,7 +298,7 @@ export class Writer implements JsonWriter {
 		submission.listen((reason) => submission.reject(reason));
 		const submitted = validation.then(() => {
 			if (submission.settled) throw new Error('aborted meanwhile');
-			this.#enter(this.#laneOf(path, lease), submission, true);
+			this.#enter(this.#lanes.of(path, lease), submission, true);
 		});
 		const settled = submitted.catch((error: unknown) => {
 			registry.found(submission.sequence);
@@ -328,15 +313,6 @@ export class Writer implements JsonWriter {
 		lease?.track(all);
 	}
 
-	/** A lock's holder must not wait for those who wait for it. */
-	#lanesToFlush(path: string | undefined): Lane[] {
-		const { fileSystem } = this.#ports;
-		const all = path === undefined ? this.#lanes.values() : [this.#lanes.get(path)];
-		const free = Array.from(all).filter((lane) => lane !== undefined && leaseOf(fileSystem, lane.path) === undefined);
-		const leased = [...this.#leased].filter((lane) => path === undefined || lane.path === path);
-		return [...free.filter((lane) => lane !== undefined), ...leased];
-	}
-
 	/** @returns the limit that a call would exceed, in words */
 	#fullBy({ kind, heldBytes }: Request): string | undefined {
 		const { queuedValues, queuedBytes } = this.#calls;
@@ -344,21 +320,6 @@ export class Writer implements JsonWriter {
 		if (queuedValues >= this.#maxQueuedValues) return `${queuedValues} values, maxQueuedValues`;
 		if (queuedBytes + heldBytes <= this.#maxQueuedBytes) return undefined;
 		return `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
-	}
-
-	/** Lanes live only while they have work. */
-	#laneOf(path: string, lease: Lease | undefined): Lane {
-		const standing = this.#findLane(path, lease);
-		if (standing !== undefined) return standing;
-		const onIdle = (): unknown => (lease === undefined ? this.#lanes.delete(path) : this.#leased.delete(lane));
-		const lane: Lane = new Lane(this.#context, { path, lease, onIdle });
-		return lane;
-	}
-
-	#findLane(path: string, lease: Lease | undefined): Lane | undefined {
-		if (lease === undefined) return this.#lanes.get(path);
-		for (const lane of this.#leased) if (lane.lease === lease && lane.path === path) return lane;
-		return undefined;
 	}
 
 	#sweep(directory: string): void {

@@ -2,24 +2,10 @@
  * The calls of a batch whose values depend on each other: updates, each of which changes what the one before it has made, and
  * the writes among them. They are carried out in their order on the document's bytes; what comes out is written once.
  */
-import { giveBuffer, takeBuffer } from '../commit/buffers.ts';
-import { noText, notSerializable, OwnFailure } from '../commit/own-failure.ts';
-import type { ByteSource } from '../json/byte-source.ts';
+import { OwnFailure } from '../commit/own-failure.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { Submission } from './submission.ts';
-
-/** Where the steps wait: for a promise, or (undefined) for the event loop to have its turn. */
-export type Pause = Promise<unknown> | undefined;
-
-/** Makes a document's bytes from those before, undefined where there are none. What it throws is its own caller's. */
-export type Transform = (base: Uint8Array | undefined, document: Place) => Generator<Pause, Uint8Array, unknown>;
-
-export interface Place {
-	/** The document's path, absolute, as the caller spelt it. */
-	readonly path: string;
-	/** The document. */
-	readonly key: string;
-}
+import { bytesOf, type Pause } from './transform.ts';
 
 /** What updates begin with. */
 export interface BaseReader {
@@ -224,27 +210,4 @@ function* bytesOfWrite(call: Submission, key: string): Generator<Pause, Uint8Arr
 	if (transform === undefined) return yield* bytesOf(call.begin(), path);
 	call.beginHere();
 	return yield* transform(undefined, { path, key });
-}
-
-/** All bytes of a source. Throws an {@link OwnFailure}. */
-export function* bytesOf(source: ByteSource, path: string): Generator<Pause, Uint8Array, unknown> {
-	const buffer = takeBuffer();
-	const pieces: Buffer[] = [];
-	try {
-		for (let filled = 0; ; filled = 0) {
-			try {
-				filled = source.fill(buffer, 0);
-				if (source.done && filled === 0 && pieces.length === 0) throw noText();
-			} catch (cause) {
-				throw notSerializable(path, cause, source.jsonPath());
-			}
-			pieces.push(Buffer.from(buffer.subarray(0, filled)));
-			if (source.done) break;
-			yield source.waiting;
-		}
-	} finally {
-		giveBuffer(buffer);
-		void source.close();
-	}
-	return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 }

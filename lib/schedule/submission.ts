@@ -6,7 +6,7 @@ import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Bytes, Durability, Milliseconds, WriteProgress, WriteReceipt } from '../types.ts';
 import type { CallCounters } from './counters.ts';
-import type { Transform } from './steps.ts';
+import type { Transform } from './transform.ts';
 
 /** What a call asks for. */
 export interface Request {

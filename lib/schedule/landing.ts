@@ -1,0 +1,304 @@
+/**
+ * The way of a batch to its document: finding the file behind the path, keeping others out, carrying updates out, writing the
+ * value that counts, and answering the calls.
+ */
+import { ActiveCommit } from '../commit/active-commit.ts';
+import { removeDocument } from '../commit/existing-document.ts';
+import { fingerprint } from '../commit/fingerprint.ts';
+import { OwnFailure } from '../commit/own-failure.ts';
+import { claimSweep } from '../commit/sweep.ts';
+import { resolveTarget, type Target } from '../commit/target.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import { type CommitSlots, type DocumentJob, writeDocument } from '../commit/write-document.ts';
+import { commitChannel } from '../diagnostics.ts';
+import { DurableJsonError } from '../errors.ts';
+import {
+	type DocumentEntry,
+	documentRegistry,
+	inPlace,
+	type Landed,
+	type LockMode,
+} from '../lock/document-registry.ts';
+import { type FileLock, holdFileLock } from '../lock/file-lock.ts';
+import type { Lease } from '../lock/lease.ts';
+import { LockWait } from '../lock/lock-wait.ts';
+import type { FileStat } from '../ports/file-system.ts';
+import type { Milliseconds } from '../types.ts';
+import type { Batch, Sealed } from './batch.ts';
+import type { CommitCounters } from './counters.ts';
+import { adoptNewer, isOvertaken } from './overtaken.ts';
+import type { BaseReader, Ground } from './steps.ts';
+
+/** What the landings of a writer have in common. */
+export interface LandingContext {
+	readonly ports: CommitPorts;
+	readonly slots: CommitSlots;
+	/** Removes the dead temporary files of a directory, in the background; undefined where that is not wanted. */
+	readonly sweep: ((directory: string) => void) | undefined;
+	readonly counters: CommitCounters;
+	readonly lock: {
+		readonly mode: LockMode;
+		readonly timeoutMs: Milliseconds;
+		/** Documents that this writer keeps others out of, otherwise than by default. */
+		readonly claims: Set<string>;
+	};
+	/** Reads the document behind a path, for updates; undefined where there is none. */
+	readonly base: BaseReader;
+}
+
+/** What an update has written is remembered up to this size, so that the next need not read it. */
+const MAX_REMEMBERED_BYTES = 1024 * 1024;
+
+export interface LandingOptions {
+	/** The document's path, absolute. */
+	readonly path: string;
+	/** The lock of the caller's, under which all calls of the path's lane are made. */
+	readonly lease: Lease | undefined;
+	/** Writes what waits and what is under way in the caller's stack. */
+	readonly commitSync: () => void;
+}
+
+/** Of one path; a batch at a time. */
+export class Landing {
+	readonly #context: LandingContext;
+	readonly #path: string;
+	readonly #lease: Lease | undefined;
+	readonly #commitSync: () => void;
+	#active: ActiveCommit | undefined;
+	/** What an update has written last, and the file that it is in. */
+	#written: { readonly bytes: Uint8Array; readonly file: string } | undefined;
+
+	constructor(context: LandingContext, { path, lease, commitSync }: LandingOptions) {
+		this.#context = context;
+		this.#path = path;
+		this.#lease = lease;
+		this.#commitSync = commitSync;
+	}
+
+	/** The commit under way. */
+	get active(): ActiveCommit | undefined {
+		return this.#active;
+	}
+
+	get #registry(): ReturnType<typeof documentRegistry> {
+		return documentRegistry(this.#context.ports.fileSystem.scope);
+	}
+
+	/** Finds the document behind the path and, as the only one at work on it, lands the batch there. */
+	async land(batch: Batch): Promise<void> {
+		const { ports, lock } = this.#context;
+		const { fileSystem, clock } = ports;
+		const registry = this.#registry;
+		const lease = this.#lease;
+		const locks = lock.mode === 'file' && lease === undefined;
+		const wait = locks ? new LockWait(clock, { path: this.#path, timeoutMs: lock.timeoutMs }) : undefined;
+		for (let landed = false; !landed; ) {
+			const { landings } = registry;
+			const found = await resolveTarget(fileSystem, this.#path);
+			landed = await registry.exclusive(
+				found.key,
+				async (entry) => {
+					// Whoever committed meanwhile may have created the document, or have moved a link.
+					const target = entry.changedSince(landings) ? await resolveTarget(fileSystem, this.#path) : found;
+					if (target.key !== found.key) return false;
+					registry.found(batch.firstSequence);
+					if (lease === undefined) registry.claim(target.key, lock.mode, lock.claims, this.#path);
+					if (wait !== undefined) return this.#landLocked(batch, entry, target, wait);
+					await this.#landNewest(batch, entry, target, lease?.lock);
+					return true;
+				},
+				{ lease, wait },
+			);
+		}
+	}
+
+	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */
+	async #landLocked(batch: Batch, entry: DocumentEntry, before: Target, wait: LockWait): Promise<boolean> {
+		const { fileSystem } = this.#context.ports;
+		return holdFileLock(fileSystem, entry, before, wait, async (lock) => {
+			const target = await resolveTarget(fileSystem, this.#path);
+			if (target.key !== before.key) return false;
+			await this.#landNewest(batch, entry, target, lock);
+			return true;
+		});
+	}
+
+	/** Lands the newest value that does not fail by itself. The document stays ours until then, so that none comes between. */
+	async #landNewest(batch: Batch, entry: DocumentEntry, target: Target, lock: FileLock | undefined): Promise<void> {
+		const { sweep, ports } = this.#context;
+		try {
+			for (let again = true; again; ) {
+				again = false;
+				const active = new ActiveCommit(batch.newest?.sequence ?? 0, this.#commitSync);
+				if (lock !== undefined) active.guard = guardOf(lock);
+				this.#active = entry.active = active;
+				try {
+					await this.#land(batch, entry, target, active);
+				} catch (error) {
+					// Whoever displaced it has answered its calls, unless that failed too.
+					if (active.displaced) again = batch.size > 0;
+					else if (error instanceof OwnFailure && !isLockLost(error.reason)) again = batch.rejectNewest(error.reason);
+					else throw error instanceof OwnFailure ? error.reason : error;
+				}
+			}
+		} finally {
+			this.#active = entry.active = undefined;
+			if (sweep !== undefined && claimSweep(ports.fileSystem, target.directory)) sweep(target.directory);
+		}
+	}
+
+	async #land(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<void> {
+		if (batch.steps !== undefined) await batch.carryOut(this.#groundFor(entry, target));
+		let landed = batch.removes ? undefined : await this.#write(batch, entry, target, active);
+		// It may have joined while the write waited for its slot.
+		if (batch.removes) landed = await this.#remove(batch, entry, target, active);
+		if (landed === undefined) return;
+		const { sequence: newest, removed: _, ...result } = landed;
+		batch.resolve(({ sequence }) => ({ path: this.#path, sequence, superseded: sequence < newest, ...result }));
+	}
+
+	#groundFor(entry: DocumentEntry, target: Target): Ground {
+		const { existing, key } = target;
+		const written = this.#written;
+		return {
+			key,
+			landedSequence: entry.landed?.sequence ?? 0,
+			readBase: () => {
+				// Other processes may write in the place of this one only where a lock is asked for: then it is read each time.
+				const known = this.#context.lock.mode === 'process' && existing && fingerprint(existing) === written?.file;
+				return known ? written?.bytes : this.#context.base.read(this.#context.ports.fileSystem, this.#path);
+			},
+		};
+	}
+
+	async #write(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
+		const { ports, slots, counters } = this.#context;
+		let sealed: Sealed | undefined;
+		const committed = await writeDocument(ports, slots, target, () => {
+			if (batch.removes) return undefined;
+			active.check();
+			sealed = batch.seal();
+			if (sealed === undefined || isOvertaken(entry, sealed.sequence)) return undefined;
+			const { sequence } = sealed;
+			active.sequence = sequence;
+			this.#guard(active, sealed, target);
+			return toJob(sealed, active, (bytes, stat) => {
+				batch.renamed(stat);
+				this.#remember(batch, stat);
+				// In place, and not to be overtaken by an older value, whatever becomes of the directory sync.
+				if (!active.displaced) entry.landed = inPlace(sequence, bytes, false);
+			});
+		});
+		if (sealed === undefined) {
+			if (batch.size > 0 && batch.steps !== undefined) return this.#adoptNewer(batch, entry, target);
+			return undefined;
+		}
+		if (committed === undefined) return this.#adoptNewer(sealed, entry, target);
+		active.check();
+		const { fileSyncs, directorySyncs, retries, ...result } = committed;
+		counters.commits += 1;
+		counters.bytes += result.bytes;
+		counters.fileSyncs += fileSyncs;
+		counters.directorySyncs += directorySyncs;
+		counters.retries += retries;
+		counters.durations.add(result.durationMs);
+		counters.staleness.add(ports.clock.monotonicMs() - batch.oldestMs);
+		const landed = { sequence: sealed.sequence, removed: false, ...result };
+		entry.landed = landed;
+		this.#tell(batch, landed);
+		return landed;
+	}
+
+	async #remove(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
+		const { ports, slots, counters } = this.#context;
+		const sealed = batch.seal();
+		if (sealed === undefined) return undefined;
+		if (isOvertaken(entry, sealed.sequence)) return this.#adoptNewer(sealed, entry, target);
+		const startMs = ports.clock.monotonicMs();
+		const { sequence } = sealed;
+		active.sequence = sequence;
+		const { directorySynced, directorySyncs } = await slots.inSlot(() =>
+			removeDocument(ports, target, active, () => {
+				batch.renamed();
+				entry.landed = inPlace(sequence, 0, true);
+			}),
+		);
+		active.check();
+		counters.directorySyncs += directorySyncs;
+		const durationMs = ports.clock.monotonicMs() - startMs;
+		const durability = directorySynced ? 'full' : 'file';
+		const landed = { sequence, removed: true, bytes: 0, durability, directorySynced, durationMs } as const;
+		entry.landed = landed;
+		this.#tell(batch, landed);
+		return landed;
+	}
+
+	/** The caller may have said which document it is that may be replaced. */
+	#guard(active: ActiveCommit, { newest }: Sealed, target: Target): void {
+		const { assertKnown } = newest.request;
+		if (assertKnown === undefined) return;
+		const { guard } = active;
+		const { sync } = this.#context.ports.fileSystem;
+		active.guard = () => {
+			guard?.();
+			assertOwn(() => assertKnown(sync.lstat(target.key)));
+		};
+		active.guard();
+	}
+
+	#remember({ steps }: Batch, stat: FileStat | undefined): void {
+		const bytes = steps?.made?.bytes;
+		const small = bytes !== undefined && bytes.length <= MAX_REMEMBERED_BYTES;
+		this.#written = small && stat !== undefined ? { bytes, file: fingerprint(stat) } : undefined;
+	}
+
+	#tell(batch: Batch, landed: Landed): void {
+		if (!commitChannel.hasSubscribers) return;
+		const stalenessMs = this.#context.ports.clock.monotonicMs() - batch.oldestMs;
+		commitChannel.publish({ path: this.#path, carried: batch.size, stalenessMs, ...landed });
+	}
+
+	async #adoptNewer(
+		{ durability }: Pick<Sealed, 'durability'>,
+		entry: DocumentEntry,
+		target: Target,
+	): Promise<Landed | undefined> {
+		const { ports, slots, counters } = this.#context;
+		const { landed, fileSyncs, directorySyncs } = await adoptNewer(ports, slots.inSlot, entry, target, durability);
+		counters.fileSyncs += fileSyncs;
+		counters.directorySyncs += directorySyncs;
+		return landed;
+	}
+}
+
+/** What `assertion` throws belongs to one call. */
+function assertOwn(assertion: () => void): void {
+	try {
+		assertion();
+	} catch (reason) {
+		throw new OwnFailure(reason);
+	}
+}
+
+function guardOf(lock: FileLock): () => void {
+	return () => {
+		const { loss } = lock;
+		if (loss !== undefined) throw new OwnFailure(loss);
+	};
+}
+
+/** It is nobody's own: all calls of the batch fail with it. */
+function isLockLost(reason: unknown): boolean {
+	return reason instanceof DurableJsonError && reason.code === 'ERR_LOCK_LOST';
+}
+
+function toJob(
+	{ newest, sequence, begin, durability, backups, signal }: Sealed,
+	active: ActiveCommit,
+	onRenamed: DocumentJob['onRenamed'],
+): DocumentJob {
+	const { mode, onProgress, mayBeEmpty, snapshot, content } = newest.request;
+	const source = begin();
+	const asked = { sequence, durability, backups, content, mode, signal, onProgress };
+	return { ...asked, active, mayBeEmpty, snapshot, onRenamed, source };
+}

@@ -1,0 +1,58 @@
+/** The lanes of a writer: one for each path with work, and one for each path that is written under a lock of its caller's. */
+import { type Lease, leaseOf } from '../lock/lease.ts';
+import { Lane, type LaneContext } from './lane.ts';
+
+export class Lanes {
+	readonly #context: LaneContext;
+	readonly #free = new Map<string, Lane>();
+	/** Of calls that are made under a lock: they do not wait for it. */
+	readonly #leased = new Set<Lane>();
+
+	constructor(context: LaneContext) {
+		this.#context = context;
+	}
+
+	/** How many have work. */
+	get size(): number {
+		return this.#free.size + this.#leased.size;
+	}
+
+	/** All that have work, those with the newest calls first. */
+	newestFirst(): Lane[] {
+		return [...this.#free.values(), ...this.#leased].sort((a, b) => b.newestSequence - a.newestSequence);
+	}
+
+	/** @returns undefined where the path has no work */
+	find(path: string, lease: Lease | undefined): Lane | undefined {
+		if (lease === undefined) return this.#free.get(path);
+		for (const lane of this.#leased) if (lane.lease === lease && lane.path === path) return lane;
+		return undefined;
+	}
+
+	/** Lanes live only while they have work: one that is made here begins to when it is {@link Lanes.enter}ed. */
+	of(path: string, lease: Lease | undefined): Lane {
+		const standing = this.find(path, lease);
+		if (standing !== undefined) return standing;
+		const onIdle = (): unknown => (lease === undefined ? this.#free.delete(path) : this.#leased.delete(lane));
+		const lane: Lane = new Lane(this.#context, { path, lease, onIdle });
+		return lane;
+	}
+
+	/** The lane is about to get work. */
+	enter(lane: Lane): void {
+		if (lane.lease === undefined) this.#free.set(lane.path, lane);
+		else this.#leased.add(lane);
+	}
+
+	/**
+	 * Those whose work a caller may wait for: one that holds the lock of a document must not wait for who waits for it.
+	 * @param path of one path only
+	 */
+	flushable(path: string | undefined): Lane[] {
+		const { fileSystem } = this.#context.ports;
+		const one = path === undefined ? undefined : this.#free.get(path);
+		const free = path === undefined ? [...this.#free.values()] : one === undefined ? [] : [one];
+		const leased = [...this.#leased].filter((lane) => path === undefined || lane.path === path);
+		return [...free.filter((lane) => leaseOf(fileSystem, lane.path) === undefined), ...leased];
+	}
+}
