@@ -69,7 +69,7 @@ async function* parseLines<T>(path: string, options: Partial<ReadLinesOptions<T>
 /** The lines of a file, without their ends. Each is the caller's own. */
 async function* linesOf(fileSystem: FileSystem, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
 	signal?.throwIfAborted();
-	const file = await guarded(path, () => fileSystem.open(path, 'read'));
+	const file = await guarded(path, async () => fileSystem.open(path, 'read'));
 	try {
 		const buffer = Buffer.allocUnsafe(READ_BYTES);
 		/** The beginning of a line whose end has not been read yet. */

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { JsonFormat } from '../json/validator.ts';
-import type { FileStat, FileSystem } from '../ports/file-system.ts';
+import type { Awaitable, FileStat, FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { type Condition, formatOf, judgeFile } from './condition.ts';
 import { giveName, NO_LINKS } from './copy-file.ts';
@@ -71,7 +71,7 @@ export async function keepBackup(ports: CommitPorts, target: Target, count: numb
 	if (standing[0]?.identity !== stat.identity) {
 		for (const { from, to } of shifts(standing, count)) {
 			if (to === undefined) await removeIfPresent(fileSystem, backupPath(target, from));
-			else await unlessGone(fileSystem.rename(backupPath(target, from), backupPath(target, to)));
+			else await unlessGone(() => fileSystem.rename(backupPath(target, from), backupPath(target, to)));
 		}
 		await giveName(ports, target, stat, backupPath(target, 1));
 	}
@@ -167,9 +167,9 @@ function shifts(standing: readonly (FileStat | undefined)[], count: number): { f
 }
 
 /** Another process may shift the same numbers. */
-async function unlessGone(renaming: Promise<void>): Promise<void> {
+async function unlessGone(rename: () => Awaitable<void>): Promise<void> {
 	try {
-		await renaming;
+		await rename();
 	} catch (error) {
 		if (codeOf(error) !== 'ENOENT') throw error;
 	}

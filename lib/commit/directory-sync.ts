@@ -6,9 +6,9 @@
  */
 import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { FileSystem, OpenDirectory } from '../ports/file-system.ts';
+import type { Awaitable, FileStat, FileSystem, OpenDirectory } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
-import { FORBIDDEN, syncParentDirectories, syncParentDirectoriesSync } from './parent-directories.ts';
+import { FORBIDDEN, isDurable, syncParentDirectories, syncParentDirectoriesSync } from './parent-directories.ts';
 
 /** So many waiting commits are not kept waiting for others. */
 const MAX_WAITING = 32;
@@ -63,7 +63,7 @@ export class DirectoryCommits {
 	#lastSyncMs = 0;
 	#cancelTimer: (() => void) | undefined;
 	#overdue = false;
-	#directory: Promise<OpenDirectory> | undefined;
+	#directory: Awaitable<OpenDirectory> | undefined;
 	/** True once a commit relies on a handle that another one opened. */
 	#handleShared = false;
 
@@ -77,12 +77,16 @@ export class DirectoryCommits {
 	/** A commit that will rename in this directory has begun. Each call needs one of {@link leave}. */
 	enter(): void {
 		this.#members += 1;
-		if (this.#directory !== undefined) {
-			this.#handleShared = true;
-			return;
+		if (this.#directory !== undefined) this.#handleShared = true;
+	}
+
+	/** Opens the directory while something else is waited for, so that its sync need not wait. */
+	prepare(): void {
+		try {
+			void this.#openDirectory();
+		} catch {
+			// Whoever needs it sees the error.
 		}
-		// Opened while the commit writes, so that the sync need not wait for it.
-		void this.#openDirectory();
 	}
 
 	/** The commit will rename soon: a sync may wait for it. Each call needs one of {@link renamed}. */
@@ -97,11 +101,15 @@ export class DirectoryCommits {
 	}
 
 	/** Rejects where the directory can be opened for no sync, with an error that is not a platform's 'no such thing'. */
-	async opened(): Promise<void> {
-		try {
-			await this.#openDirectory();
-		} catch (error) {
+	opened(): Awaitable<void> {
+		const unlessUnsupported = (error: unknown): void => {
 			if (!isUnsupported(this.#fileSystem, error)) throw error;
+		};
+		try {
+			const opening = this.#openDirectory();
+			return opening instanceof Promise ? opening.then(() => undefined, unlessUnsupported) : undefined;
+		} catch (error) {
+			return unlessUnsupported(error);
 		}
 	}
 
@@ -109,6 +117,7 @@ export class DirectoryCommits {
 	async syncWithParents(): Promise<DirectorySynced> {
 		const { identity, directorySyncs } = await this.#sync();
 		if (identity === undefined) return { directorySynced: false, directorySyncs };
+		if (isDurable(this.#fileSystem, this.#path, identity)) return { directorySynced: true, directorySyncs };
 		try {
 			const parentSyncs = await syncParentDirectories(this.#fileSystem, this.#path, identity);
 			return { directorySynced: true, directorySyncs: directorySyncs + parentSyncs };
@@ -128,11 +137,11 @@ export class DirectoryCommits {
 	}
 
 	/** The commit is over. */
-	async leave(): Promise<void> {
+	leave(): Awaitable<void> {
 		this.#members -= 1;
-		if (this.#members > 0) return;
+		if (this.#members > 0) return undefined;
 		this.#onIdle();
-		await this.#closeDirectory();
+		return this.#closeDirectory();
 	}
 
 	#startIfDue(): void {
@@ -182,7 +191,8 @@ export class DirectoryCommits {
 			}
 			// The handle is as old as the oldest commit here: the directory may have been moved away since, and another made
 			// in its place.
-			const [named] = await Promise.all([this.#fileSystem.stat(this.#path), directory.sync()]);
+			const synced = directory.sync();
+			const [named] = await Promise.all([this.#statPath(), synced]);
 			if (named.identity === identity) return identity;
 			await this.#closeDirectory();
 			const current = await this.#openDirectory();
@@ -196,15 +206,22 @@ export class DirectoryCommits {
 		}
 	}
 
-	#openDirectory(): Promise<OpenDirectory> {
+	async #statPath(): Promise<FileStat> {
+		return this.#fileSystem.stat(this.#path);
+	}
+
+	#openDirectory(): Awaitable<OpenDirectory> {
 		if (this.#directory === undefined) {
 			const opening = this.#fileSystem.openDirectory(this.#path);
 			this.#directory = opening;
 			this.#handleShared = false;
-			// Whoever needs it sees the error, and the next one tries again.
-			opening.catch(() => {
-				if (this.#directory === opening) this.#directory = undefined;
-			});
+			if (opening instanceof Promise) {
+				// Whoever needs it sees the error, and the next one tries again.
+				opening.catch(() => {
+					if (this.#directory === opening) this.#directory = undefined;
+				});
+			}
+			return opening;
 		}
 		return this.#directory;
 	}

@@ -1,6 +1,6 @@
 /** Owner and permissions of a document, carried over to its successor. */
 import { codeOf } from '../errors.ts';
-import type { FileStat, OpenFile, OpenFileSync } from '../ports/file-system.ts';
+import type { Awaitable, FileStat, OpenFile, OpenFileSync } from '../ports/file-system.ts';
 
 /** What a file system without owners or permissions answers, or one that does not let this user set them. */
 const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCESS_DENIED']);
@@ -9,17 +9,20 @@ const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOT
  * Gives a new file the owner, group and permissions of the document that it replaces, as far as the platform allows.
  * @param created what the new file has now
  */
-export async function keepMetadata(file: OpenFile, created: FileStat, existing: FileStat): Promise<void> {
-	const { uid, gid } = existing;
-	const foreign = uid !== created.uid || gid !== created.gid;
-	let { mode } = existing;
-	if (foreign && !(await preserved(file.chown(uid, gid)))) {
-		const groupKept = gid === created.gid || (await preserved(file.chown(created.uid, gid)));
+export function keepMetadata(file: OpenFile, created: FileStat, existing: FileStat): Awaitable<unknown> {
+	if (existing.uid !== created.uid || existing.gid !== created.gid) return keepForeign(file, created, existing);
+	return existing.mode === created.mode ? undefined : preserved(() => file.chmod(existing.mode));
+}
+
+async function keepForeign(file: OpenFile, created: FileStat, { uid, gid, mode }: FileStat): Promise<void> {
+	let allowed = mode;
+	if (!(await preserved(() => file.chown(uid, gid)))) {
+		const groupKept = gid === created.gid || (await preserved(() => file.chown(created.uid, gid)));
 		// What a file lets its owner and group do must not go to another owner or group: set-user-ID, group access.
-		mode &= groupKept ? 0o777 : 0o707;
+		allowed &= groupKept ? 0o777 : 0o707;
 	}
 	// chown(2) clears set-user-ID and the like, so the permissions come last.
-	if (foreign || mode !== created.mode) await preserved(file.chmod(mode));
+	await preserved(() => file.chmod(allowed));
 }
 
 /** {@link keepMetadata}, holding the event loop. */
@@ -44,9 +47,9 @@ function preservedSync(change: () => void): boolean {
 }
 
 /** @returns false where the platform cannot keep it. */
-async function preserved(change: Promise<void>): Promise<boolean> {
+async function preserved(change: () => Awaitable<void>): Promise<boolean> {
 	try {
-		await change;
+		await change();
 		return true;
 	} catch (error) {
 		if (NOT_PRESERVABLE.has(codeOf(error) ?? '')) return false;

@@ -50,6 +50,15 @@ export function createDirectorySync(fileSystem: FileSystem, directory: string): 
 	for (const child of missing) fileSystem.sync.ensureDirectory(child);
 }
 
+/** Is the name of the directory, and of those above it, known to be durable? */
+export function isDurable(fileSystem: FileSystem, directory: string, identity: string): boolean {
+	return isStandingDurable(directories(fileSystem).get(directory), identity);
+}
+
+function isStandingDurable(standing: Standing | undefined, identity: string): boolean {
+	return standing?.state === 'durable' && standing.identity === identity;
+}
+
 /**
  * Makes the names of all directories on the way durable, outermost first: a directory counts as durable only after all
  * above it do. A parent that may not be opened is passed over, unless this process made the directory in it.
@@ -64,8 +73,7 @@ export async function syncParentDirectories(
 	const known = directories(fileSystem);
 	const chain: { child: string; identity: string }[] = [];
 	for (let child = directory, is = identity; path.dirname(child) !== child; ) {
-		const standing = known.get(child);
-		if (standing?.state === 'durable' && standing.identity === is) break;
+		if (isStandingDurable(known.get(child), is)) break;
 		chain.unshift({ child, identity: is });
 		child = path.dirname(child);
 		is = (await fileSystem.stat(child)).identity;
@@ -90,8 +98,7 @@ export function syncParentDirectoriesSync(fileSystem: FileSystem, directory: str
 	const chain: { child: string; identity: string }[] = [];
 	for (let child = directory; path.dirname(child) !== child; child = path.dirname(child)) {
 		const identity = sync.lstat(child)?.identity ?? '';
-		const standing = known.get(child);
-		if (standing?.state === 'durable' && standing.identity === identity) break;
+		if (isStandingDurable(known.get(child), identity)) break;
 		chain.unshift({ child, identity });
 	}
 	for (const { child, identity } of chain) {

@@ -8,7 +8,7 @@
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { JsonFormat } from '../json/validator.ts';
-import type { FileStat } from '../ports/file-system.ts';
+import type { Awaitable, FileStat } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
 import { isWhole, keepBackup, rememberGood } from './backups.ts';
 import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
@@ -93,11 +93,7 @@ export class PendingDocument {
 	}
 
 	static async open(ports: CommitPorts, target: Target, options: CommitOptions): Promise<PendingDocument> {
-		// A new document that nobody gave a mode gets what the umask leaves, which only the kernel can tell: reading the
-		// umask means setting it, for every thread of the process.
-		const inherits = target.existing === undefined && options.mode === undefined;
-		const permissions = inherits ? DEFAULT_MODE : PRIVATE_MODE;
-		const temp = await openTempFile(ports, target, options, permissions);
+		const temp = await openTempFile(ports, target, options, firstPermissions(target.existing, options.mode));
 		return new PendingDocument(ports, target, options, temp);
 	}
 
@@ -118,50 +114,63 @@ export class PendingDocument {
 
 	/** Writes all of `length` bytes: a short write is followed by another for the rest. One call at a time. */
 	async write(buffer: Uint8Array, length: number): Promise<void> {
-		await this.#attempt('write', async () => {
+		try {
 			for (let offset = 0; offset < length; ) {
 				offset += this.#took(await this.#temp.file.write(buffer, offset, length - offset, this.#bytes));
 			}
-		});
+		} catch (error) {
+			throw await this.#fail('write', error);
+		}
 	}
 
 	/** Writes what `next` puts into the buffer until that is nothing, in one synchronous pass. */
 	async writePass(buffer: Uint8Array, next: () => number): Promise<void> {
-		await this.#attempt('write', async () => {
+		try {
 			for (let length = next(); length > 0; length = next()) {
 				for (let offset = 0; offset < length; ) {
 					offset += this.#took(this.#temp.file.writeSync(buffer, offset, length - offset, this.#bytes));
 				}
 			}
-		});
+		} catch (error) {
+			throw await this.#fail('write', error);
+		}
 	}
 
 	/** Looks at the target again: a document may have come or changed since the target was resolved. */
 	async refresh(): Promise<void> {
-		await this.#attempt('resolve', async () => {
+		try {
 			const existing = await this.#ports.fileSystem.lstat(this.target.key);
 			if (existing !== undefined && existing.kind !== 'file') {
 				throw new Error(`a ${existing.kind} has taken the document's place`);
 			}
 			this.#stands = existing !== undefined;
 			this.#existing = existing ?? this.#existing;
-		});
+		} catch (error) {
+			throw await this.#fail('resolve', error);
+		}
 	}
 
 	/** Sets mode and owner, checks the size, and syncs: the content is then complete on the medium. */
 	async stage(): Promise<void> {
 		const { file } = this.#temp;
 		this.#approach();
-		await this.#attempt('metadata', () => this.#setMetadata());
-		await this.#attempt('write', async () => {
+		let step: Step = 'metadata';
+		try {
+			await this.#setMetadata();
+			step = 'write';
 			const staged = file.statSync();
 			const { sizeBytes } = staged;
 			if (sizeBytes !== this.#bytes) throw new Error(`the file has ${sizeBytes} bytes, ${this.#bytes} were written`);
 			this.#staged = staged;
-		});
-		if (this.#options.durability !== 'none') {
-			await this.#attempt('sync', () => file.sync());
-			this.#fileSyncs += 1;
+			if (this.#options.durability !== 'none') {
+				step = 'sync';
+				const synced = file.sync();
+				this.#directory?.prepare();
+				await synced;
+				this.#fileSyncs += 1;
+			}
+		} catch (error) {
+			throw await this.#fail(step, error);
 		}
 		this.#phase = 'staged';
 	}
@@ -174,26 +183,33 @@ export class PendingDocument {
 		const { fileSystem, clock } = this.#ports;
 		const { pathOf } = this.#temp;
 		const to = this.target.key;
-		await this.#attempt('check', async () => check());
-		// A directory that cannot even be opened is better known before the rename than after it.
-		await this.#attempt('sync-directory', async () => this.#directory?.opened());
 		const movesAside = fileSystem.semantics === 'win32';
-		// `ready` says 'complete': only a synced file may be called that.
-		if ((!this.#stands || movesAside) && this.#options.durability !== 'none') {
-			this.#markedReady = true;
-			await this.#attempt('ready', () => fileSystem.rename(pathOf('part'), pathOf('ready'), 0));
-			this.#phase = 'ready';
-		}
 		const { backups, content } = this.#options;
-		if (backups > 0 && this.#stands) await this.#attempt('backup', () => keepBackup(this.#ports, this.target, backups));
-		const from = this.#tempPath;
+		let step: Step = 'check';
 		try {
 			check();
-			const aside = pathOf('aside');
-			if (movesAside) this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside, check });
-			else await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0);
+			step = 'sync-directory';
+			// A directory that cannot even be opened is better known before the rename than after it.
+			await this.#directory?.opened();
+			// `ready` says 'complete': only a synced file may be called that.
+			if ((!this.#stands || movesAside) && this.#options.durability !== 'none') {
+				step = 'ready';
+				this.#markedReady = true;
+				await fileSystem.rename(pathOf('part'), pathOf('ready'), 0);
+				this.#phase = 'ready';
+			}
+			step = 'backup';
+			if (backups > 0 && this.#stands) await keepBackup(this.#ports, this.target, backups);
+			step = 'rename';
+			check();
+			const from = this.#tempPath;
+			if (movesAside) {
+				this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside: pathOf('aside'), check });
+			} else {
+				await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0);
+			}
 		} catch (error) {
-			if (!(await this.#isAt(to))) throw await this.#fail('rename', error);
+			if (step !== 'rename' || !(await this.#isAt(to))) throw await this.#fail(step, error);
 		}
 		this.#phase = 'renamed';
 		if (backups > 0 && this.#staged !== undefined && isWhole(this.target.name, content)) {
@@ -212,7 +228,10 @@ export class PendingDocument {
 			return { durability, directorySynced: false, directorySyncs: 0, ...counted };
 		}
 		try {
-			const [{ directorySynced, directorySyncs }] = await Promise.all([directory.syncWithParents(), this.#closeFile()]);
+			const synced = directory.syncWithParents();
+			const closed = this.#closeFile();
+			const { directorySynced, directorySyncs } = await synced;
+			await closed;
 			return { durability: directorySynced ? 'full' : 'file', directorySynced, directorySyncs, ...counted };
 		} catch (error) {
 			throw this.#error('sync-directory', error, 'unknown');
@@ -252,11 +271,11 @@ export class PendingDocument {
 		return this.#temp.pathOf(this.#phase === 'ready' ? 'ready' : 'part');
 	}
 
-	async #setMetadata(): Promise<void> {
-		if (this.#ports.fileSystem.semantics === 'win32') return;
+	#setMetadata(): Awaitable<unknown> {
+		if (this.#ports.fileSystem.semantics === 'win32') return undefined;
 		const { file, created } = this.#temp;
-		if (this.#existing !== undefined) await keepMetadata(file, created, this.#existing);
-		else if (this.#options.mode !== undefined) await file.chmod(this.#options.mode);
+		if (this.#existing !== undefined) return keepMetadata(file, created, this.#existing);
+		return this.#options.mode === undefined ? undefined : file.chmod(this.#options.mode);
 	}
 
 	/** Counts what a write took. */
@@ -273,14 +292,6 @@ export class PendingDocument {
 		} catch {
 			// Cannot be told; the rename's own error is what counts.
 			return false;
-		}
-	}
-
-	async #attempt<T>(step: Step, action: () => Promise<T>): Promise<T> {
-		try {
-			return await action();
-		} catch (error) {
-			throw await this.#fail(step, error);
 		}
 	}
 
@@ -310,17 +321,34 @@ export class PendingDocument {
 	}
 
 	/** The data is synced, so an error of close changes nothing; it is told to whoever listens. */
-	async #closeFile(): Promise<void> {
-		try {
-			await this.#temp.file.close();
-		} catch (error) {
+	#closeFile(): Awaitable<void> {
+		const tell = (error: unknown): void => {
 			recoverChannel.publish({ path: this.target.path, action: 'close', error });
+		};
+		try {
+			const closing = this.#temp.file.close();
+			return closing instanceof Promise ? closing.catch(tell) : undefined;
+		} catch (error) {
+			return tell(error);
 		}
 	}
 
 	async #end(): Promise<void> {
 		if (this.#phase === 'closed') return;
 		this.#phase = 'closed';
-		await Promise.all([this.#closeFile(), this.#directory?.leave()]);
+		await this.#closeFile();
+		await this.#directory?.leave();
 	}
+}
+
+/**
+ * What the file is created with. A new document that nobody gave a mode gets what the umask leaves, which only the kernel
+ * can tell: reading the umask means setting it, for every thread of the process. A document that lets in its group as far
+ * as everybody hides nothing from the group that the file may have at first: its permissions need not be set later.
+ */
+function firstPermissions(existing: FileStat | undefined, mode: number | undefined): number {
+	if (existing === undefined) return mode === undefined ? DEFAULT_MODE : PRIVATE_MODE;
+	const { mode: kept } = existing;
+	const groupIsEverybody = ((kept >> 3) & 0o7) === (kept & 0o7);
+	return groupIsEverybody ? (kept & 0o777) | PRIVATE_MODE : PRIVATE_MODE;
 }

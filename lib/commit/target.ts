@@ -66,10 +66,14 @@ export function tooManyLinks(): Error {
 
 /** What stands at a path, and the real path of its directory. */
 async function look(fileSystem: FileSystem, file: string): Promise<[FileStat | undefined, string]> {
-	const directory = resolveDirectory(fileSystem, path.dirname(file));
 	// At once, but where '..' may lead out of a directory that is missing: there only the resolved path tells.
-	if (!file.includes(`..${path.sep}`)) return Promise.all([fileSystem.lstat(file), directory]);
-	return [await fileSystem.lstat(path.join(await directory, path.basename(file))), await directory];
+	if (!file.includes(`..${path.sep}`)) {
+		const existing = fileSystem.lstat(file);
+		const directory = resolveDirectory(fileSystem, path.dirname(file));
+		return existing instanceof Promise ? Promise.all([existing, directory]) : [existing, await directory];
+	}
+	const directory = await resolveDirectory(fileSystem, path.dirname(file));
+	return [await fileSystem.lstat(path.join(directory, path.basename(file))), directory];
 }
 
 /** The real path of the deepest ancestor that exists, and the rest as it is spelt. */

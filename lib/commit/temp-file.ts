@@ -54,13 +54,14 @@ export async function openTempFile(
 		for (let attempt = 0; attempt < MAX_NAME_ATTEMPTS; attempt++) {
 			const life: Life = lockless(fileSystem).has(target.directory) ? 'age' : 'lock';
 			const identity = { life, order: formatOrder(clock.epochMs(), sequence), random: fileSystem.uniqueId() };
+			const part = inDirectory(target.directory, formatTempName(target.name, identity, 'part'));
 			const pathOf = (state: TempState): string =>
-				inDirectory(target.directory, formatTempName(target.name, identity, state));
+				state === 'part' ? part : inDirectory(target.directory, formatTempName(target.name, identity, state));
 			onNamed?.(pathOf);
 			try {
 				step = 'open';
-				const file = await fileSystem.open(pathOf('part'), 'create-exclusive', permissions);
-				const created = await markAlive(fileSystem, file, pathOf('part'), life);
+				const file = await fileSystem.open(part, 'create-exclusive', permissions);
+				const created = await markAlive(fileSystem, file, part, life);
 				if (created === 'lockless') rememberLockless(fileSystem, target.directory);
 				else if (created !== undefined) return { file, created, pathOf };
 			} catch (error) {

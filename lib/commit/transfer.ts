@@ -1,6 +1,7 @@
 /** Moves the bytes of a source into a pending document: one buffer is filled while the other is written. */
 import { onAbort } from '../abort.ts';
 import type { ByteSource } from '../json/byte-source.ts';
+import type { Awaitable } from '../ports/file-system.ts';
 import type { WriteProgress } from '../types.ts';
 import type { ActiveCommit } from './active-commit.ts';
 import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
@@ -64,7 +65,7 @@ export class Transfer {
 	 * Fills the first buffer; writes it, and all the others as far as the source need not wait, if `whole`.
 	 * @returns false where there is more
 	 */
-	async begin(whole: boolean): Promise<boolean> {
+	begin(whole: boolean): Awaitable<boolean> {
 		this.check();
 		this.#fill();
 		return this.#job.source.done || (whole && !this.waits && this.run(atOnce));
@@ -108,15 +109,20 @@ export class Transfer {
 
 	/** Writes what is left in the buffer. Everything is written when it resolves. */
 	async finish(): Promise<void> {
-		await this.#flush(atOnce);
-		await this.#writing;
+		if (this.#writing !== undefined) await this.#writing;
+		this.#document ??= await this.#job.open();
+		if (this.#filled === 0) return;
+		const length = this.#filled;
+		this.#filled = 0;
+		await this.#document.write(this.#buffer, length);
+		this.#report(this.#document);
 	}
 
 	/** Gives the buffers back; on the way out of a failure also closes the source and removes the temporary file. */
 	async close(failed: boolean): Promise<void> {
 		if (this.#closed) return;
 		this.#closed = true;
-		await this.#writing?.catch(ignoreSeenElsewhere);
+		if (this.#writing !== undefined) await this.#writing.catch(ignoreSeenElsewhere);
 		giveBuffer(this.#buffer);
 		if (this.#spare !== undefined) giveBuffer(this.#spare);
 		if (failed) await Promise.all([this.#job.source.close(), this.#document?.discard()]);

@@ -5,12 +5,12 @@ import { link, lstat, readdir, readFile, readlink, rename, stat, unlink } from '
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
-import type { FileSystem } from '../ports/file-system.ts';
+import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { localScope } from '../shared-state.ts';
 import { lockHolder } from './lock-holder.ts';
-import { NodeDirectory, NodeFile } from './node-file.ts';
+import { callsUnderWay, NodeDirectory, NodeFile } from './node-file.ts';
 import { nodeSyncFileSystem } from './node-sync-file-system.ts';
-import { inPlace, isQuick } from './quick-directories.ts';
+import { quickDirectory } from './quick-directories.ts';
 import { openFlags, toFileStat } from './translate.ts';
 
 const open = promisify(fs.open);
@@ -20,6 +20,31 @@ const open = promisify(fs.open);
  * component of the path.
  */
 const realpath = promisify(fs.realpath.native);
+
+/** open(2): a handle that keeps the file and reads nothing. Linux' own, on all architectures that Node runs on. */
+const O_PATH = 0o10000000;
+
+/** Keeps what stands at a path from being freed when it loses its name. @returns undefined where that cannot be. */
+function hold(path: string): number | undefined {
+	try {
+		return fs.openSync(path, O_PATH | (fs.constants.O_NOFOLLOW ?? 0));
+	} catch {
+		// Nothing stands there, or no handle is left: the rename says so itself, or frees it.
+		return undefined;
+	}
+}
+
+/** Nothing was written by this handle. */
+function ignoreHeld(): void {}
+
+async function lookUp(path: string): Promise<FileStat | undefined> {
+	try {
+		return toFileStat(await lstat(path, { bigint: true }));
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return undefined;
+		throw error;
+	}
+}
 
 const DIRECTORY_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0);
 
@@ -45,49 +70,63 @@ export const nodeFileSystem: FileSystem = {
 	semantics: process.platform === 'win32' ? 'win32' : 'posix',
 	sync: nodeSyncFileSystem,
 	uniqueId,
-	async open(path, mode, permissions) {
-		const directory = dirname(path);
+	open(path, mode, permissions) {
+		const directory = quickDirectory(dirname(path));
 		const flags = openFlags(mode);
 		// A name that exists is never opened in place: it may be that of a pipe, which waits for its other end.
-		const quick = mode === 'create-exclusive' && isQuick(directory, 'change');
-		const fd = quick
-			? inPlace(directory, 'change', () => fs.openSync(path, flags, permissions))
-			: await open(path, flags, permissions);
-		return new NodeFile(fd, path, directory, mode === 'create-exclusive' ? 0 : Number.POSITIVE_INFINITY);
-	},
-	async openDirectory(path) {
-		const fd = isQuick(path, 'look')
-			? inPlace(path, 'look', () => fs.openSync(path, DIRECTORY_FLAGS))
-			: await open(path, DIRECTORY_FLAGS);
-		return new NodeDirectory(fd, path);
-	},
-	async stat(path) {
-		const directory = dirname(path);
-		if (isQuick(directory, 'look'))
-			return toFileStat(inPlace(directory, 'look', () => fs.statSync(path, { bigint: true })));
-		return toFileStat(await stat(path, { bigint: true }));
-	},
-	async lstat(path) {
-		const directory = dirname(path);
-		if (isQuick(directory, 'look')) return inPlace(directory, 'look', () => nodeSyncFileSystem.lstat(path));
-		try {
-			return toFileStat(await lstat(path, { bigint: true }));
-		} catch (error) {
-			if (codeOf(error) === 'ENOENT') return undefined;
-			throw error;
+		if (mode !== 'create-exclusive') {
+			return open(path, flags, permissions).then((fd) => new NodeFile(fd, path, directory, Number.POSITIVE_INFINITY));
 		}
+		if (directory.isQuick('change')) {
+			return new NodeFile(
+				directory.inPlace('change', () => fs.openSync(path, flags, permissions)),
+				path,
+				directory,
+				0,
+			);
+		}
+		return open(path, flags, permissions).then((fd) => new NodeFile(fd, path, directory, 0));
 	},
-	async realpath(path) {
-		return isQuick(path, 'look') ? inPlace(path, 'look', () => nodeSyncFileSystem.realpath(path)) : realpath(path);
+	openDirectory(path) {
+		const directory = quickDirectory(path);
+		return directory.isQuick('look')
+			? new NodeDirectory(
+					directory.inPlace('look', () => fs.openSync(path, DIRECTORY_FLAGS)),
+					directory,
+				)
+			: open(path, DIRECTORY_FLAGS).then((fd) => new NodeDirectory(fd, directory));
+	},
+	stat(path) {
+		const directory = quickDirectory(dirname(path));
+		return directory.isQuick('look')
+			? toFileStat(directory.inPlace('look', () => fs.statSync(path, { bigint: true })))
+			: stat(path, { bigint: true }).then(toFileStat);
+	},
+	lstat(path) {
+		const directory = quickDirectory(dirname(path));
+		return directory.isQuick('look') ? directory.inPlace('look', () => nodeSyncFileSystem.lstat(path)) : lookUp(path);
+	},
+	realpath(path) {
+		const directory = quickDirectory(path);
+		return directory.isQuick('look')
+			? directory.inPlace('look', () => nodeSyncFileSystem.realpath(path))
+			: realpath(path);
 	},
 	readlink: (path) => readlink(path),
 	readdir: (path) => readdir(path),
 	readFile: (path, options) => readFile(path, options),
-	async rename(from, to, replacedBytes = Number.POSITIVE_INFINITY) {
-		const directory = dirname(to);
-		const quick = replacedBytes <= QUICK_REPLACED_BYTES && isQuick(directory, 'change');
-		if (quick) inPlace(directory, 'change', () => fs.renameSync(from, to));
-		else await rename(from, to);
+	rename(from, to, replacedBytes = Number.POSITIVE_INFINITY) {
+		const directory = quickDirectory(dirname(to));
+		if (!directory.isQuick('change')) return rename(from, to);
+		// To free what is replaced takes longer than the rename itself: left to the pool where there is other work meanwhile.
+		const large = replacedBytes > QUICK_REPLACED_BYTES;
+		const held = large || (replacedBytes > 0 && callsUnderWay() > 0) ? hold(to) : undefined;
+		if (large && held === undefined) return rename(from, to);
+		try {
+			directory.inPlace('change', () => fs.renameSync(from, to));
+		} finally {
+			if (held !== undefined) fs.close(held, ignoreHeld);
+		}
 	},
 	link,
 	unlink,

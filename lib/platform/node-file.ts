@@ -2,21 +2,23 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
-import type { FileStat, LockAttempt, OpenDirectory, OpenFile } from '../ports/file-system.ts';
+import type { Awaitable, FileStat, LockAttempt, OpenDirectory, OpenFile } from '../ports/file-system.ts';
 import { tryLockDescriptor } from './native-lock.ts';
-import { inPlace, isQuick } from './quick-directories.ts';
+import type { QuickDirectory } from './quick-directories.ts';
 import { SYNCHRONOUS_WRITES, toFileStat } from './translate.ts';
 
-const call = {
-	chmod: promisify(fs.chmod),
-	close: promisify(fs.close),
-	fchmod: promisify(fs.fchmod),
-	fchown: promisify(fs.fchown),
-	fdatasync: promisify(fs.fdatasync),
-	fstat: promisify(fs.fstat),
-	fsync: promisify(fs.fsync),
-	ftruncate: promisify(fs.ftruncate),
-};
+const chmod = promisify(fs.chmod);
+const close = promisify(fs.close);
+
+/** Calls of open files that the pool has not answered yet. */
+let underWay = 0;
+
+/** How many calls of open files wait in the thread pool: syncs, mostly. */
+export function callsUnderWay(): number {
+	return underWay;
+}
+
+type Callback<T> = (error: Error | null, result?: T) => void;
 
 /**
  * A descriptor whose number is not used after it was closed, when it may be another file's: `close` waits for the calls
@@ -25,6 +27,7 @@ const call = {
 class Descriptor {
 	readonly #fd: number;
 	#calls = 0;
+	#closed = false;
 	#closing: Promise<void> | undefined;
 	#onQuiet: (() => void) | undefined;
 
@@ -34,34 +37,55 @@ class Descriptor {
 
 	/** The number, for a call in place. */
 	get fd(): number {
-		if (this.#closing !== undefined) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF' });
+		if (this.#closed) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF' });
 		return this.#fd;
 	}
 
-	async use<T>(work: (fd: number) => Promise<T>): Promise<T> {
-		const { fd } = this;
-		this.#calls += 1;
-		try {
-			return await work(fd);
-		} finally {
-			this.#calls -= 1;
-			if (this.#calls === 0) this.#onQuiet?.();
-		}
+	/** Makes a call in the thread pool. */
+	call<T>(begin: (fd: number, callback: Callback<T>) => void): Promise<T> {
+		return new Promise((resolve, reject) => {
+			const { fd } = this;
+			this.#calls += 1;
+			underWay += 1;
+			const end: Callback<T> = (error, result) => {
+				this.#calls -= 1;
+				underWay -= 1;
+				if (error) reject(error);
+				else resolve(result as T);
+				if (this.#calls === 0) this.#onQuiet?.();
+			};
+			try {
+				begin(fd, end);
+			} catch (error) {
+				// Refused before it came to the pool: by Node's permission model.
+				end(error as Error);
+			}
+		});
 	}
 
-	/** Closes it, once. */
-	close(closeNow: (fd: number) => Promise<void> | void): Promise<void> {
-		this.#closing ??= this.#closeWhenQuiet(closeNow);
+	/** Closes it, once; in place if `quick`. Rejects, and never throws. */
+	close(quick: boolean): Awaitable<void> {
+		if (this.#closed) return this.#closing;
+		this.#closed = true;
+		if (quick && this.#calls === 0) {
+			try {
+				return fs.closeSync(this.#fd);
+			} catch (error) {
+				this.#closing = Promise.reject(error);
+			}
+		} else {
+			this.#closing = this.#closeWhenQuiet();
+		}
 		return this.#closing;
 	}
 
-	async #closeWhenQuiet(closeNow: (fd: number) => Promise<void> | void): Promise<void> {
+	async #closeWhenQuiet(): Promise<void> {
 		if (this.#calls > 0) {
 			await new Promise<void>((resolve) => {
 				this.#onQuiet = resolve;
 			});
 		}
-		await closeNow(this.#fd);
+		await close(this.#fd);
 	}
 }
 
@@ -71,7 +95,7 @@ const QUICK_WRITE_BYTES = 32 * 1024;
 export class NodeFile implements OpenFile {
 	readonly #descriptor: Descriptor;
 	readonly #path: string;
-	readonly #directory: string;
+	readonly #directory: QuickDirectory;
 	/** What closing may have to free. */
 	#sizeBytes: number;
 
@@ -79,26 +103,19 @@ export class NodeFile implements OpenFile {
 	 * @param directory that of the path
 	 * @param sizeBytes how large the file may be
 	 */
-	constructor(fd: number, path: string, directory: string, sizeBytes: number) {
+	constructor(fd: number, path: string, directory: QuickDirectory, sizeBytes: number) {
 		this.#descriptor = new Descriptor(fd);
 		this.#path = path;
 		this.#directory = directory;
 		this.#sizeBytes = sizeBytes;
 	}
 
-	async write(buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<number> {
-		if (length <= QUICK_WRITE_BYTES && isQuick(this.#directory, 'change')) {
-			return inPlace(this.#directory, 'change', () => this.writeSync(buffer, offset, length, position));
+	write(buffer: Uint8Array, offset: number, length: number, position: number | null): Awaitable<number> {
+		if (length <= QUICK_WRITE_BYTES && this.#directory.isQuick('change')) {
+			return this.#directory.inPlace('change', () => this.writeSync(buffer, offset, length, position));
 		}
 		this.#sizeBytes += length;
-		return this.#descriptor.use(
-			(fd) =>
-				new Promise((resolve, reject) => {
-					fs.write(fd, buffer, offset, length, position, (error, written) =>
-						error ? reject(error) : resolve(written),
-					);
-				}),
-		);
+		return this.#descriptor.call((fd, callback) => fs.write(fd, buffer, offset, length, position, callback));
 	}
 
 	writeSync(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
@@ -107,48 +124,58 @@ export class NodeFile implements OpenFile {
 	}
 
 	read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-		return this.#descriptor.use(
-			(fd) =>
-				new Promise((resolve, reject) => {
-					fs.read(fd, buffer, offset, length, position, (error, read) => (error ? reject(error) : resolve(read)));
-				}),
-		);
+		return this.#descriptor.call((fd, callback) => fs.read(fd, buffer, offset, length, position, callback));
 	}
 
 	sync(): Promise<void> {
-		return this.#descriptor.use((fd) => unlessSynchronous(call.fsync(fd)));
+		return unlessSynchronous(this.#descriptor.call(fs.fsync));
 	}
 
 	dataSync(): Promise<void> {
-		return this.#descriptor.use((fd) => unlessSynchronous(call.fdatasync(fd)));
+		return unlessSynchronous(this.#descriptor.call(fs.fdatasync));
 	}
 
 	truncate(lengthBytes: number): Promise<void> {
-		return this.#descriptor.use((fd) => call.ftruncate(fd, lengthBytes));
+		return this.#descriptor.call((fd, callback) => fs.ftruncate(fd, lengthBytes, callback));
 	}
 
 	async stat(): Promise<FileStat> {
-		return this.#descriptor.use(async (fd) => toFileStat(await call.fstat(fd, { bigint: true })));
+		const stats = await this.#descriptor.call<fs.BigIntStats>((fd, callback) =>
+			fs.fstat(fd, { bigint: true }, callback),
+		);
+		return toFileStat(stats);
 	}
 
 	statSync(): FileStat {
 		return toFileStat(fs.fstatSync(this.#descriptor.fd, { bigint: true }));
 	}
 
-	async chmod(mode: number): Promise<void> {
+	chmod(mode: number): Awaitable<void> {
+		if (!this.#directory.isQuick('change')) {
+			return this.#unlessDenied(
+				this.#descriptor.call((fd, callback) => fs.fchmod(fd, mode, callback)),
+				mode,
+			);
+		}
 		try {
-			if (isQuick(this.#directory, 'change'))
-				inPlace(this.#directory, 'change', () => fs.fchmodSync(this.#descriptor.fd, mode));
-			else await this.#descriptor.use((fd) => call.fchmod(fd, mode));
+			this.#directory.inPlace('change', () => fs.fchmodSync(this.#descriptor.fd, mode));
 		} catch (error) {
-			// The permission model forbids fchmod and allows chmod.
+			return this.#unlessDenied(Promise.reject(error), mode);
+		}
+	}
+
+	/** The permission model forbids fchmod and allows chmod. */
+	async #unlessDenied(changed: Promise<void>, mode: number): Promise<void> {
+		try {
+			await changed;
+		} catch (error) {
 			if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
-			await call.chmod(this.#path, mode);
+			await chmod(this.#path, mode);
 		}
 	}
 
 	chown(uid: number, gid: number): Promise<void> {
-		return this.#descriptor.use((fd) => call.fchown(fd, uid, gid));
+		return this.#descriptor.call((fd, callback) => fs.fchown(fd, uid, gid, callback));
 	}
 
 	tryLock(): LockAttempt {
@@ -156,39 +183,37 @@ export class NodeFile implements OpenFile {
 	}
 
 	/** In the pool, but for a small file: the last close of a large one without a name frees its blocks. */
-	close(): Promise<void> {
-		const quick = this.#sizeBytes <= QUICK_WRITE_BYTES && isQuick(this.#directory, 'look');
-		return this.#descriptor.close(quick ? fs.closeSync : call.close);
+	close(): Awaitable<void> {
+		return this.#descriptor.close(this.#sizeBytes <= QUICK_WRITE_BYTES && this.#directory.isQuick('look'));
 	}
 }
 
 export class NodeDirectory implements OpenDirectory {
 	readonly #descriptor: Descriptor;
-	readonly #path: string;
+	readonly #directory: QuickDirectory;
 
-	constructor(fd: number, path: string) {
+	constructor(fd: number, directory: QuickDirectory) {
 		this.#descriptor = new Descriptor(fd);
-		this.#path = path;
+		this.#directory = directory;
 	}
 
 	sync(): Promise<void> {
-		return this.#descriptor.use(call.fsync);
+		return this.#descriptor.call(fs.fsync);
 	}
 
 	statSync(): FileStat {
 		return toFileStat(fs.fstatSync(this.#descriptor.fd, { bigint: true }));
 	}
 
-	close(): Promise<void> {
-		return this.#descriptor.close(isQuick(this.#path, 'look') ? fs.closeSync : call.close);
+	close(): Awaitable<void> {
+		return this.#descriptor.close(this.#directory.isQuick('look'));
 	}
 }
 
 /** A sync, for a file whose every write is synchronous anyway where the permission model refuses the call. */
-async function unlessSynchronous(sync: Promise<void>): Promise<void> {
-	try {
-		await sync;
-	} catch (error) {
-		if (!SYNCHRONOUS_WRITES || codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
-	}
+function unlessSynchronous(synced: Promise<void>): Promise<void> {
+	if (!SYNCHRONOUS_WRITES) return synced;
+	return synced.catch((error: unknown) => {
+		if (codeOf(error) !== 'ERR_ACCESS_DENIED') throw error;
+	});
 }

@@ -47,45 +47,40 @@ interface Cost {
 	slowUntilMs: number;
 }
 
-interface Directory extends Record<CallKind, Cost> {
+export class QuickDirectory {
+	readonly #path: string;
 	/** Is its file system known to be local? */
-	local: boolean;
-	askAgainMs: number;
-	asking: boolean;
-}
+	#local = false;
+	#askAgainMs = 0;
+	#asking = false;
+	readonly #look: Cost = { averageMs: 0, slowUntilMs: 0 };
+	readonly #change: Cost = { averageMs: 0, slowUntilMs: 0 };
 
-const directories = new Map<string, Directory>();
-
-/** May small calls below this directory be made in place? False until its type is known. */
-export function isQuick(path: string, kind: CallKind): boolean {
-	if (process.platform !== 'linux') return false;
-	let directory = directories.get(path);
-	if (directory === undefined) {
-		// Forgetting costs a few trips to the pool.
-		if (directories.size >= MAX_KNOWN) directories.clear();
-		const unknown = (): Cost => ({ averageMs: 0, slowUntilMs: 0 });
-		directory = { local: false, askAgainMs: 0, asking: false, look: unknown(), change: unknown() };
-		directories.set(path, directory);
+	constructor(path: string) {
+		this.#path = path;
 	}
-	const nowMs = performance.now();
-	if (turnBegunMs !== undefined && nowMs - turnBegunMs > TURN_MS) return false;
-	if (nowMs >= directory.askAgainMs && !directory.asking) ask(path, directory);
-	return directory.local && nowMs >= directory[kind].slowUntilMs;
-}
 
-/** Makes the call in place, and notes what it takes. */
-export function inPlace<T>(path: string, kind: CallKind, call: () => T): T {
-	const startMs = performance.now();
-	if (turnBegunMs === undefined) {
-		turnBegunMs = startMs;
-		setImmediate(endTurn);
+	/** May small calls below this directory be made in place? False until its type is known. */
+	isQuick(kind: CallKind): boolean {
+		if (process.platform !== 'linux') return false;
+		const nowMs = performance.now();
+		if (turnBegunMs !== undefined && nowMs - turnBegunMs > TURN_MS) return false;
+		if (nowMs >= this.#askAgainMs && !this.#asking) this.#ask();
+		return this.#local && nowMs >= this.#cost(kind).slowUntilMs;
 	}
-	try {
-		return call();
-	} finally {
-		const endMs = performance.now();
-		const cost = directories.get(path)?.[kind];
-		if (cost !== undefined) {
+
+	/** Makes the call in place, and notes what it takes. */
+	inPlace<T>(kind: CallKind, call: () => T): T {
+		const startMs = performance.now();
+		if (turnBegunMs === undefined) {
+			turnBegunMs = startMs;
+			setImmediate(endTurn);
+		}
+		try {
+			return call();
+		} finally {
+			const endMs = performance.now();
+			const cost = this.#cost(kind);
 			cost.averageMs += LAST_WEIGHT * (endMs - startMs - cost.averageMs);
 			if (cost.averageMs > SLOW_MS) {
 				cost.averageMs = 0;
@@ -93,13 +88,36 @@ export function inPlace<T>(path: string, kind: CallKind, call: () => T): T {
 			}
 		}
 	}
+
+	#cost(kind: CallKind): Cost {
+		return kind === 'look' ? this.#look : this.#change;
+	}
+
+	#ask(): void {
+		this.#asking = true;
+		statfs(this.#path, (error, stats) => {
+			this.#asking = false;
+			this.#local = error === null && LOCAL_TYPES.has(stats.type);
+			this.#askAgainMs = performance.now() + KNOWN_FOR_MS;
+		});
+	}
 }
 
-function ask(path: string, directory: Directory): void {
-	directory.asking = true;
-	statfs(path, (error, stats) => {
-		directory.asking = false;
-		directory.local = error === null && LOCAL_TYPES.has(stats.type);
-		directory.askAgainMs = performance.now() + KNOWN_FOR_MS;
-	});
+const directories = new Map<string, QuickDirectory>();
+/** The calls of a commit concern one directory, mostly. */
+let last = new QuickDirectory('');
+let lastPath = '';
+
+export function quickDirectory(path: string): QuickDirectory {
+	if (path === lastPath) return last;
+	let directory = directories.get(path);
+	if (directory === undefined) {
+		// Forgetting costs a few trips to the pool.
+		if (directories.size >= MAX_KNOWN) directories.clear();
+		directory = new QuickDirectory(path);
+		directories.set(path, directory);
+	}
+	last = directory;
+	lastPath = path;
+	return directory;
 }

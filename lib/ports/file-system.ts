@@ -2,8 +2,11 @@
  * The file-system port: everything that the library asks of a disk.
  *
  * `platform/` implements it over `node:fs`, `testing/` over a simulated disk. Interfaces only: this room imports
- * nothing. A call that fails rejects with an error that carries the system's `code` (`ENOSPC`, `EIO`, ...).
+ * nothing. A call that fails rejects or throws an error that carries the system's `code` (`ENOSPC`, `EIO`, ...).
  */
+
+/** The result of a small call that a local disk answers at once, without a promise. It is awaited like any other. */
+export type Awaitable<T> = T | Promise<T>;
 
 /** What a path names. */
 export type FileKind = 'file' | 'directory' | 'symlink' | 'other';
@@ -36,13 +39,13 @@ export type OpenMode = 'create-exclusive' | 'read' | 'update' | 'append-create';
 /** What became of an attempt to take a kernel lock. `unsupported`: the platform or the file system has none. */
 export type LockAttempt = 'locked' | 'busy' | 'unsupported';
 
-/** An open file. Every handle must be closed; `close` twice is harmless. */
+/** An open file. Every handle must be closed; `close` twice is harmless, and it rejects where another call may throw. */
 export interface OpenFile {
 	/**
 	 * Writes at most `length` bytes of `buffer`, from `offset` on, at `position` in the file (`null`: at its end).
 	 * @returns the number of bytes written, which may be smaller than `length`, and 0.
 	 */
-	write(buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<number>;
+	write(buffer: Uint8Array, offset: number, length: number, position: number | null): Awaitable<number>;
 	/** As {@link OpenFile.write}, holding the event loop. */
 	writeSync(buffer: Uint8Array, offset: number, length: number, position: number | null): number;
 	/** Reads at most `length` bytes; 0 at the end of the file. */
@@ -55,14 +58,14 @@ export interface OpenFile {
 	stat(): Promise<FileStat>;
 	/** As {@link OpenFile.stat}, holding the event loop; on an open handle it touches no directory. */
 	statSync(): FileStat;
-	chmod(mode: number): Promise<void>;
+	chmod(mode: number): Awaitable<void>;
 	chown(uid: number, gid: number): Promise<void>;
 	/**
 	 * Tries to take the exclusive kernel lock of the file, without waiting. It belongs to this handle and ends with it,
 	 * also when the process dies. Throws the system's error where that is none of the three answers.
 	 */
 	tryLock(): LockAttempt;
-	close(): Promise<void>;
+	close(): Awaitable<void>;
 }
 
 /** A file opened by the synchronous half of the port. */
@@ -81,7 +84,7 @@ export interface OpenDirectory {
 	sync(): Promise<void>;
 	/** Holds the event loop; on an open handle it touches no directory. */
 	statSync(): FileStat;
-	close(): Promise<void>;
+	close(): Awaitable<void>;
 }
 
 /** The calls that hold the event loop, for `flushSync` in an exit handler. */
@@ -114,12 +117,12 @@ export interface FileSystem {
 	readonly sync: SyncFileSystem;
 	/** 16 hexadecimal digits of 64 random bits. */
 	uniqueId(): string;
-	open(path: string, mode: OpenMode, permissions?: number): Promise<OpenFile>;
-	openDirectory(path: string): Promise<OpenDirectory>;
-	stat(path: string): Promise<FileStat>;
+	open(path: string, mode: OpenMode, permissions?: number): Awaitable<OpenFile>;
+	openDirectory(path: string): Awaitable<OpenDirectory>;
+	stat(path: string): Awaitable<FileStat>;
 	/** Does not follow a link. @returns undefined where nothing stands at the path (ENOENT). */
-	lstat(path: string): Promise<FileStat | undefined>;
-	realpath(path: string): Promise<string>;
+	lstat(path: string): Awaitable<FileStat | undefined>;
+	realpath(path: string): Awaitable<string>;
 	readlink(path: string): Promise<string>;
 	/** The names in a directory, in no order. */
 	readdir(path: string): Promise<string[]>;
@@ -128,7 +131,7 @@ export interface FileSystem {
 	 * Replaces what stands at `to`, as one step.
 	 * @param replacedBytes the size of that, where it is known: a small one is quickly gone
 	 */
-	rename(from: string, to: string, replacedBytes?: number): Promise<void>;
+	rename(from: string, to: string, replacedBytes?: number): Awaitable<void>;
 	link(existing: string, created: string): Promise<void>;
 	unlink(path: string): Promise<void>;
 	/** Makes one directory; its parent must exist. One that exists already is fine. */

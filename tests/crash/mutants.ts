@@ -41,7 +41,7 @@ export class PassingPort implements FileSystem {
 		return this.inner.lstat(path);
 	}
 
-	realpath(path: string): Promise<string> {
+	realpath(path: string): ReturnType<FileSystem['realpath']> {
 		return this.inner.realpath(path);
 	}
 
@@ -57,7 +57,7 @@ export class PassingPort implements FileSystem {
 		return this.inner.readFile(path, options);
 	}
 
-	rename(from: string, to: string): Promise<void> {
+	rename(from: string, to: string): ReturnType<FileSystem['rename']> {
 		return this.inner.rename(from, to);
 	}
 
@@ -160,7 +160,7 @@ class DirectorySyncBeforeRename extends DirectorySyncDropped {
 class ParentSyncDropped extends PassingPort {
 	readonly #holders = new Set<string>();
 
-	override rename(from: string, to: string): Promise<void> {
+	override rename(from: string, to: string): ReturnType<FileSystem['rename']> {
 		this.#holders.add(dirname(to));
 		return this.inner.rename(from, to);
 	}
@@ -225,7 +225,7 @@ class FixedTempName extends PassingPort {
 		return { ...file, tryLock: () => 'locked' };
 	}
 
-	override rename(from: string, to: string): Promise<void> {
+	override rename(from: string, to: string): ReturnType<FileSystem['rename']> {
 		return this.inner.rename(this.#fix(from), this.#fix(to));
 	}
 

@@ -1,6 +1,6 @@
 /** The real disk, with every call that matters to the commit protocol written down. */
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
-import type { FileSystem, OpenDirectory, OpenFile, OpenMode } from '../../lib/ports/file-system.ts';
+import type { Awaitable, FileSystem, OpenDirectory, OpenFile, OpenMode } from '../../lib/ports/file-system.ts';
 
 export interface RecordedCall {
 	readonly name: string;
@@ -42,7 +42,7 @@ export class RecordingFileSystem {
 		return this.calls.filter((call) => call.name === name && call.at === 'end').length;
 	}
 
-	async #record<T>(name: string, path: string, call: () => Promise<T>, to?: string): Promise<T> {
+	async #record<T>(name: string, path: string, call: () => Awaitable<T>, to?: string): Promise<T> {
 		const where = to === undefined ? { path } : { path, to };
 		this.calls.push({ name, ...where, at: 'start' });
 		const result = await call();
@@ -51,7 +51,7 @@ export class RecordingFileSystem {
 	}
 }
 
-type Record = <T>(name: string, path: string, call: () => Promise<T>) => Promise<T>;
+type Record = <T>(name: string, path: string, call: () => Awaitable<T>) => Promise<T>;
 
 function recordFile(file: OpenFile, path: string, record: Record): OpenFile {
 	return {
