@@ -78,23 +78,38 @@ export class PendingDocument {
 	/** True while directory syncs may wait for this commit's rename. */
 	#approaching = false;
 
-	private constructor(ports: CommitPorts, target: Target, options: CommitOptions, temp: TempFile) {
+	private constructor(
+		ports: CommitPorts,
+		target: Target,
+		options: CommitOptions,
+		temp: TempFile,
+		directory: DirectoryCommits | undefined,
+	) {
 		this.#ports = ports;
 		this.target = target;
 		this.#existing = target.existing;
 		this.#stands = target.existing !== undefined;
 		this.#options = options;
 		this.#temp = temp;
-		if (options.durability === 'full') {
-			this.#directory = directoryCommits(ports.fileSystem, ports.clock, target.directory);
-			this.#directory.enter();
-			if (options.brief) this.#approach();
-		}
+		this.#directory = directory;
+		this.#approaching = options.brief;
 	}
 
 	static async open(ports: CommitPorts, target: Target, options: CommitOptions): Promise<PendingDocument> {
-		const temp = await openTempFile(ports, target, options, firstPermissions(target.existing, options.mode));
-		return new PendingDocument(ports, target, options, temp);
+		const { durability, brief, mode } = options;
+		const directory =
+			durability === 'full' ? directoryCommits(ports.fileSystem, ports.clock, target.directory) : undefined;
+		directory?.enter();
+		// Before the file is opened: that may take its time, and then there would seem to be nobody worth waiting for.
+		if (brief) directory?.approach();
+		try {
+			const temp = await openTempFile(ports, target, options, firstPermissions(target.existing, mode));
+			return new PendingDocument(ports, target, options, temp, directory);
+		} catch (error) {
+			if (brief) directory?.renamed();
+			await directory?.leave();
+			throw error;
+		}
 	}
 
 	/** Where its temporary file is, in each of its states. */
