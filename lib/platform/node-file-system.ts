@@ -77,9 +77,9 @@ export const nodeFileSystem: FileSystem = {
 		if (mode !== 'create-exclusive') {
 			return open(path, flags, permissions).then((fd) => new NodeFile(fd, path, directory, Number.POSITIVE_INFINITY));
 		}
-		if (directory.isQuick('name', callsUnderWay() > 0)) {
+		if (directory.isQuick('change')) {
 			return new NodeFile(
-				directory.inPlace('name', () => fs.openSync(path, flags, permissions)),
+				directory.inPlace('change', () => fs.openSync(path, flags, permissions)),
 				path,
 				directory,
 				0,
@@ -117,14 +117,13 @@ export const nodeFileSystem: FileSystem = {
 	readFile: (path, options) => readFile(path, options),
 	rename(from, to, replacedBytes = Number.POSITIVE_INFINITY) {
 		const directory = quickDirectory(dirname(to));
-		const busy = callsUnderWay() > 0;
-		if (!directory.isQuick('name', busy)) return rename(from, to);
+		if (!directory.isQuick('change')) return rename(from, to);
 		// To free what is replaced takes longer than the rename itself: left to the pool where there is other work meanwhile.
 		const large = replacedBytes > QUICK_REPLACED_BYTES;
-		const held = large || (replacedBytes > 0 && busy) ? hold(to) : undefined;
+		const held = large || (replacedBytes > 0 && callsUnderWay() > 0) ? hold(to) : undefined;
 		if (large && held === undefined) return rename(from, to);
 		try {
-			directory.inPlace('name', () => fs.renameSync(from, to));
+			directory.inPlace('change', () => fs.renameSync(from, to));
 		} finally {
 			if (held !== undefined) fs.close(held, ignoreHeld);
 		}

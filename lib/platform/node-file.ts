@@ -111,8 +111,8 @@ export class NodeFile implements OpenFile {
 	}
 
 	write(buffer: Uint8Array, offset: number, length: number, position: number | null): Awaitable<number> {
-		if (length <= QUICK_WRITE_BYTES && this.#directory.isQuick('write')) {
-			return this.#directory.inPlace('write', () => this.writeSync(buffer, offset, length, position));
+		if (length <= QUICK_WRITE_BYTES && this.#directory.isQuick('change')) {
+			return this.#directory.inPlace('change', () => this.writeSync(buffer, offset, length, position));
 		}
 		this.#sizeBytes += length;
 		return this.#descriptor.call((fd, callback) => fs.write(fd, buffer, offset, length, position, callback));
@@ -151,14 +151,14 @@ export class NodeFile implements OpenFile {
 	}
 
 	chmod(mode: number): Awaitable<void> {
-		if (!this.#directory.isQuick('write')) {
+		if (!this.#directory.isQuick('change')) {
 			return this.#unlessDenied(
 				this.#descriptor.call((fd, callback) => fs.fchmod(fd, mode, callback)),
 				mode,
 			);
 		}
 		try {
-			this.#directory.inPlace('write', () => fs.fchmodSync(this.#descriptor.fd, mode));
+			this.#directory.inPlace('change', () => fs.fchmodSync(this.#descriptor.fd, mode));
 		} catch (error) {
 			return this.#unlessDenied(Promise.reject(error), mode);
 		}

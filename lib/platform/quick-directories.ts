@@ -20,18 +20,13 @@ const LOCAL_TYPES = new Set([
 	0xca451a4e, // bcachefs
 ]);
 
-/** What a call does: looks something up, writes to an open file, or makes or moves a name. */
-export type CallKind = 'look' | 'write' | 'name';
+/** What a call does: looks something up, or changes a file or directory. */
+export type CallKind = 'look' | 'change';
 
 /** Calls that take longer on average, of which the last counts for so much, are better made in the pool, for a while. */
 const SLOW_MS = 0.5;
 const LAST_WEIGHT = 1 / 16;
 const SLOW_FOR_MS = 1000;
-/**
- * While other calls are under way the event loop has work to do meanwhile, and what takes longer than a trip is not worth
- * its time: ext4 looks at all inodes freed within the last minutes before it makes a file.
- */
-const BUSY_SLOW_MS = 0.06;
 /** After so long the type is looked up again: something may have been mounted there. */
 const KNOWN_FOR_MS = 10_000;
 const MAX_KNOWN = 1000;
@@ -50,10 +45,7 @@ interface Cost {
 	/** What a call takes, smoothed. */
 	averageMs: number;
 	slowUntilMs: number;
-	busySlowUntilMs: number;
 }
-
-const unknownCost = (): Cost => ({ averageMs: 0, slowUntilMs: 0, busySlowUntilMs: 0 });
 
 export class QuickDirectory {
 	readonly #path: string;
@@ -61,27 +53,20 @@ export class QuickDirectory {
 	#local = false;
 	#askAgainMs = 0;
 	#asking = false;
-	readonly #costs: Readonly<Record<CallKind, Cost>> = {
-		look: unknownCost(),
-		write: unknownCost(),
-		name: unknownCost(),
-	};
+	readonly #look: Cost = { averageMs: 0, slowUntilMs: 0 };
+	readonly #change: Cost = { averageMs: 0, slowUntilMs: 0 };
 
 	constructor(path: string) {
 		this.#path = path;
 	}
 
-	/**
-	 * May small calls below this directory be made in place? False until its type is known.
-	 * @param busy whether other calls are under way
-	 */
-	isQuick(kind: CallKind, busy = false): boolean {
+	/** May small calls below this directory be made in place? False until its type is known. */
+	isQuick(kind: CallKind): boolean {
 		if (process.platform !== 'linux') return false;
 		const nowMs = performance.now();
 		if (turnBegunMs !== undefined && nowMs - turnBegunMs > TURN_MS) return false;
 		if (nowMs >= this.#askAgainMs && !this.#asking) this.#ask();
-		const { slowUntilMs, busySlowUntilMs } = this.#costs[kind];
-		return this.#local && nowMs >= (busy ? busySlowUntilMs : slowUntilMs);
+		return this.#local && nowMs >= this.#cost(kind).slowUntilMs;
 	}
 
 	/** Makes the call in place, and notes what it takes. */
@@ -95,14 +80,17 @@ export class QuickDirectory {
 			return call();
 		} finally {
 			const endMs = performance.now();
-			const cost = this.#costs[kind];
+			const cost = this.#cost(kind);
 			cost.averageMs += LAST_WEIGHT * (endMs - startMs - cost.averageMs);
-			if (cost.averageMs > BUSY_SLOW_MS) cost.busySlowUntilMs = endMs + SLOW_FOR_MS;
 			if (cost.averageMs > SLOW_MS) {
 				cost.averageMs = 0;
 				cost.slowUntilMs = endMs + SLOW_FOR_MS;
 			}
 		}
+	}
+
+	#cost(kind: CallKind): Cost {
+		return kind === 'look' ? this.#look : this.#change;
 	}
 
 	#ask(): void {
