@@ -37,20 +37,20 @@ export interface Content
 
 export function valueContent(value: ValueOrThunk, json: CheckedJsonOptions): Content {
 	if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
+	const { begin, written, transform, prepare } = sourceOf(value, json);
+	const rereadable = isRereadable(value);
+	const snapshot = json.consistency === 'snapshot';
+	return { value, content: 'json', rereadable, mayBeEmpty: false, snapshot, begin, written, transform, prepare };
+}
+
+function sourceOf(value: ValueOrThunk, json: CheckedJsonOptions): Source {
 	const { schema } = json;
-	const content = {
-		value,
-		content: 'json',
-		rereadable: isRereadable(value),
-		mayBeEmpty: false,
-		snapshot: json.consistency === 'snapshot',
-	} as const;
 	if (typeof value === 'function') {
-		return { ...content, ...(schema === undefined ? thunk(value, json) : validatedThunk(value, schema, json)) };
+		return schema === undefined ? thunk(value, json) : validatedThunk(value, schema, json);
 	}
-	if (schema === undefined) return { ...content, begin: () => createJsonSource(value, json), written: () => value };
+	if (schema === undefined) return { begin: () => createJsonSource(value, json), written: () => value };
 	if (hasAsyncIterator(value)) throw invalidArgument('value', 'no async iterable where there is a schema', value);
-	return { ...content, ...validated(value, schema, json) };
+	return validated(value, schema, json);
 }
 
 type Source = Pick<Content, 'begin' | 'written' | 'transform' | 'prepare'>;

@@ -236,12 +236,32 @@ export class Writer implements JsonWriter {
 	/** Takes a call: checks it, gives it its place in the order, and hands it to the lane of its path. */
 	#submit(path: unknown, options: unknown, content: Content, kind: Request['kind'] = 'write'): Submission {
 		const absolute = toAbsolutePath(path);
-		const checked = checkFileOptions(options);
-		const { value, prepare, written: _, ...rest } = content;
+		const { signal, durability, mode, backups, onProgress } = checkFileOptions(options);
+		const { value, prepare } = content;
 		// From here on a stream is ours to read or to close.
 		holdSource(value);
 		const release = (): void => releaseSource(value);
-		const request: Request = { kind, path: absolute, ...checked, ...rest, release, heldBytes: sizeOf(value) };
+		// Spelt out, as wherever each commit comes by: an object that others are spread into gets a shape of its own each time.
+		const request: Request = {
+			kind,
+			path: absolute,
+			signal,
+			durability,
+			mode,
+			backups,
+			onProgress,
+			release,
+			heldBytes: sizeOf(value),
+			content: content.content,
+			mayBeEmpty: content.mayBeEmpty,
+			snapshot: content.snapshot,
+			rereadable: content.rereadable,
+			begin: content.begin,
+			transform: content.transform,
+			isAsync: content.isAsync,
+			assertKnown: content.assertKnown,
+			onLanded: content.onLanded,
+		};
 		let lane: Lane;
 		try {
 			lane = this.#admit(request);

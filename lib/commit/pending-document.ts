@@ -235,19 +235,21 @@ export class PendingDocument {
 
 	/** Makes the name durable and closes the file. It needs no commit slot. */
 	async harden(): Promise<Achieved> {
-		const counted = { fileSyncs: this.#fileSyncs, retries: this.#retries };
+		const fileSyncs = this.#fileSyncs;
+		const retries = this.#retries;
 		const directory = this.#directory;
 		if (directory === undefined) {
 			await this.#end();
 			const durability = this.#options.durability;
-			return { durability, directorySynced: false, directorySyncs: 0, ...counted };
+			return { durability, directorySynced: false, directorySyncs: 0, fileSyncs, retries };
 		}
 		try {
 			const synced = directory.syncWithParents();
 			const closed = this.#closeFile();
 			const { directorySynced, directorySyncs } = await synced;
 			await closed;
-			return { durability: directorySynced ? 'full' : 'file', directorySynced, directorySyncs, ...counted };
+			const durability = directorySynced ? 'full' : 'file';
+			return { durability, directorySynced, directorySyncs, fileSyncs, retries };
 		} catch (error) {
 			throw this.#error('sync-directory', error, 'unknown');
 		} finally {

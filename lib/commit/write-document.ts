@@ -130,8 +130,9 @@ class Commit {
 		if (transfer === undefined) throw new Error('the commit has not started');
 		await transfer.close(false);
 		const { bytes } = transfer.document;
-		const achieved = await transfer.document.harden();
-		return { ...achieved, bytes, durationMs: this.#ports.clock.monotonicMs() - this.#startMs };
+		const { durability, directorySynced, fileSyncs, directorySyncs, retries } = await transfer.document.harden();
+		const durationMs = this.#ports.clock.monotonicMs() - this.#startMs;
+		return { durability, directorySynced, fileSyncs, directorySyncs, retries, bytes, durationMs };
 	}
 
 	/** Never rejects: what made the commit fail is what counts. */

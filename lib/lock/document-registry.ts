@@ -41,8 +41,10 @@ export class DocumentEntry {
 	active: ActiveCommit | undefined;
 	/** The lock against other processes, while this one holds it. */
 	lock: FileLock | undefined;
-	/** Made anew whenever the first one comes to work. */
+	/** Made when a second one comes to work. */
 	mutex: Mutex | undefined;
+	/** Settles when the first one, who came without a mutex, is through. */
+	first: Promise<unknown> | undefined;
 	users = 0;
 
 	constructor(registry: DocumentRegistry) {
@@ -118,9 +120,14 @@ export class DocumentRegistry {
 		{ lease, wait }: Entrance = {},
 	): Promise<T> {
 		const entry = this.#enter(key);
-		entry.mutex ??= new Mutex();
-		const { mutex } = lease ?? { mutex: entry.mutex };
 		try {
+			if (entry.users === 1 && lease === undefined && wait === undefined) {
+				// Alone, which is the rule: those who come meanwhile wait for this promise.
+				const working = work(entry);
+				entry.first = working;
+				return await working;
+			}
+			const mutex = lease?.mutex ?? mutexOf(entry);
 			if (wait === undefined) return await mutex.runExclusive(() => work(entry));
 			const release = await wait.take(mutex.acquire(), (late) => late());
 			try {
@@ -185,6 +192,7 @@ export class DocumentRegistry {
 		entry.users -= 1;
 		if (entry.users > 0) return;
 		entry.mutex = undefined;
+		entry.first = undefined;
 		if (this.#isAwaited(entry)) this.#remembered.add(key);
 		else this.#documents.delete(key);
 	}
@@ -194,6 +202,20 @@ export class DocumentRegistry {
 		return oldest !== undefined && entry.changedSince(oldest);
 	}
 }
+
+/** Taken already where the first one is at work without it. */
+function mutexOf(entry: DocumentEntry): Mutex {
+	if (entry.mutex !== undefined) return entry.mutex;
+	const mutex = new Mutex();
+	entry.mutex = mutex;
+	if (entry.first !== undefined) {
+		const { first } = entry;
+		void mutex.runExclusive(() => first.catch(seenByItsCaller));
+	}
+	return mutex;
+}
+
+function seenByItsCaller(): void {}
 
 /** The registry that all writers of the scope share. */
 export function documentRegistry(scope: object): DocumentRegistry {

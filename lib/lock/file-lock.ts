@@ -45,11 +45,13 @@ export class FileLock {
 
 	/** Never rejects: the lock ends with the handle, whatever close(2) reports. */
 	async release(): Promise<void> {
-		await this.#file.close().catch(lockHasEnded);
+		try {
+			await this.#file.close();
+		} catch {
+			// The lock has ended.
+		}
 	}
 }
-
-function lockHasEnded(): void {}
 
 function lost(document: string, lockPath: string): DurableJsonError {
 	const message = `the lock of ${document} is lost: ${lockPath} has been removed or replaced`;

@@ -184,12 +184,9 @@ export class Batch {
 		const { candidate } = this;
 		if (candidate === undefined) return undefined;
 		this.#inFlight = candidate.newest.request.signal && new AbortController();
-		return {
-			...candidate,
-			durability: this.#durability,
-			backups: this.#backups,
-			signal: this.#inFlight?.signal,
-		};
+		const { newest, sequence, begin } = candidate;
+		const signal = this.#inFlight?.signal;
+		return { newest, sequence, begin, durability: this.#durability, backups: this.#backups, signal };
 	}
 
 	/** The document has its name: aborts come too late from now on. */

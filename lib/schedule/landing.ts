@@ -153,8 +153,11 @@ export class Landing {
 		// It may have joined while the write waited for its slot.
 		if (batch.removes) landed = await this.#remove(batch, entry, target, active);
 		if (landed === undefined) return;
-		const { sequence: newest, removed: _, ...result } = landed;
-		batch.resolve(({ sequence }) => ({ path: this.#path, sequence, superseded: sequence < newest, ...result }));
+		const { sequence: newest, bytes, durability, directorySynced, durationMs } = landed;
+		const path = this.#path;
+		batch.resolve(({ sequence }) => {
+			return { path, sequence, superseded: sequence < newest, bytes, durability, directorySynced, durationMs };
+		});
 	}
 
 	#groundFor(entry: DocumentEntry, target: Target): Ground {
@@ -195,15 +198,16 @@ export class Landing {
 		}
 		if (committed === undefined) return this.#adoptNewer(sealed, entry, target);
 		active.check();
-		const { fileSyncs, directorySyncs, retries, ...result } = committed;
+		const { bytes, durability, directorySynced, durationMs } = committed;
 		counters.commits += 1;
-		counters.bytes += result.bytes;
-		counters.fileSyncs += fileSyncs;
-		counters.directorySyncs += directorySyncs;
-		counters.retries += retries;
-		counters.durations.add(result.durationMs);
+		counters.bytes += bytes;
+		counters.fileSyncs += committed.fileSyncs;
+		counters.directorySyncs += committed.directorySyncs;
+		counters.retries += committed.retries;
+		counters.durations.add(durationMs);
 		counters.staleness.add(ports.clock.monotonicMs() - batch.oldestMs);
-		const landed = { sequence: sealed.sequence, removed: false, ...result };
+		const { sequence } = sealed;
+		const landed = { sequence, removed: false, bytes, durability, directorySynced, durationMs };
 		entry.landed = landed;
 		this.#tell(batch, landed);
 		return landed;
@@ -298,7 +302,18 @@ function toJob(
 	onRenamed: DocumentJob['onRenamed'],
 ): DocumentJob {
 	const { mode, onProgress, mayBeEmpty, snapshot, content } = newest.request;
-	const source = begin();
-	const asked = { sequence, durability, backups, content, mode, signal, onProgress };
-	return { ...asked, active, mayBeEmpty, snapshot, onRenamed, source };
+	return {
+		sequence,
+		durability,
+		backups,
+		content,
+		mode,
+		signal,
+		onProgress,
+		active,
+		mayBeEmpty,
+		snapshot,
+		onRenamed,
+		source: begin(),
+	};
 }

@@ -75,9 +75,9 @@ export class Pacer {
 	rest(): void {
 		if (this.#history.lastEndMs === undefined) return;
 		const nowMs = this.#clock.monotonicMs();
-		const next = { oldestMs: nowMs, newestMs: nowMs, writes: 1 };
-		const untilMs = this.#ask({ ...next, ...timesOf(this.#history) }, nowMs);
-		const without = this.#ask({ ...next, ...timesOf(new CommitHistory()) }, nowMs);
+		const next = { oldestMs: nowMs, newestMs: nowMs, size: 1 };
+		const untilMs = this.#ask(pendingOf(next, this.#history), nowMs);
+		const without = this.#ask(pendingOf(next, NO_HISTORY), nowMs);
 		if (untilMs > nowMs && untilMs !== without) this.#histories.keep(this.#path, this.#history, untilMs, nowMs);
 	}
 
@@ -90,8 +90,7 @@ export class Pacer {
 	#dueMs(batch: Batch, nowMs: number): number {
 		// Nothing is gained by keeping a removal, or what nobody waits for any more.
 		if (batch.firstSequence <= this.#hurriedSequence || batch.removes || batch.size === 0) return 0;
-		const { oldestMs, newestMs, size: writes } = batch;
-		return this.#ask({ oldestMs, newestMs, writes, ...timesOf(this.#history) }, nowMs);
+		return this.#ask(pendingOf(batch, this.#history), nowMs);
 	}
 
 	#ask(pending: PendingWrites, nowMs: number): number {
@@ -124,10 +123,11 @@ export class Pacer {
 	}
 }
 
-function timesOf({
-	lastStartMs,
-	lastEndMs,
-	commitMs,
-}: CommitHistory): Omit<PendingWrites, 'oldestMs' | 'newestMs' | 'writes'> {
-	return { lastStartMs, lastEndMs, commitMs };
+const NO_HISTORY = new CommitHistory();
+
+function pendingOf(
+	{ oldestMs, newestMs, size }: Pick<Batch, 'oldestMs' | 'newestMs' | 'size'>,
+	{ lastStartMs, lastEndMs, commitMs }: CommitHistory,
+): PendingWrites {
+	return { oldestMs, newestMs, writes: size, lastStartMs, lastEndMs, commitMs };
 }
