@@ -43,6 +43,12 @@ export const durableJson: readonly Candidate[] = [
 		'scale-paths',
 		'scale-rate',
 	]),
+	{
+		...candidate('durable-json, locked', 'coalesce', 'full', "lock: 'file': other processes are locked out", [
+			'counter',
+		]),
+		open: async (directory) => openStore(await import('durable-json'), 'coalesce', 'full', directory, 'file'),
+	},
 	candidate('durable-json, file', 'coalesce', 'file', 'durability file: the directory is not synced', [
 		'awaited',
 		'hot-20k',
@@ -93,23 +99,26 @@ function openStore(
 	strategy: StrategyName,
 	durability: 'full' | 'file' | 'none',
 	directory: string,
+	lock: 'process' | 'file' = 'process',
 ): Store {
 	const options = { durability };
 	// As many values wait as the workload makes wait: a limit is not what is measured.
 	const unbounded = { maxQueuedValues: Number.POSITIVE_INFINITY, maxQueuedBytes: Number.POSITIVE_INFINITY };
-	const writer = library.createWriter({ strategy: strategies[strategy](library), ...unbounded });
+	const writer = library.createWriter({ strategy: strategies[strategy](library), lock, ...unbounded });
 	const file = (name: string): string => path.join(directory, name);
 	return {
 		save: (name, value) => writer.write(file(name), value, options),
 		saveRows: (name, rows) => writer.write(file(name), rows, options),
-		update(name, change) {
-			if (!('update' in writer)) throw new NotAvailable('this version has no update()');
-			const { update } = writer as typeof writer & { update: Update };
-			return update.call(writer, file(name), change, options);
-		},
+		update: (name, change) =>
+			writer.update<Counter>(
+				file(name),
+				(value) => {
+					if (value !== undefined) change(value);
+					return value;
+				},
+				options,
+			),
 		commits: () => writer.stats().commits,
 		close: () => writer.close(),
 	};
 }
-
-type Update = (path: string, change: (value: Counter) => void, options: object) => Promise<unknown>;

@@ -20,7 +20,12 @@ const FLAT_BYTES = 150e6;
 const LOOP_DELAY_MS = 2;
 
 export function measureGoals(entries: readonly Entry[], slowSyncMs: number): Goal[] {
-	return [...speedGoals(entries, slowSyncMs), ...telemetryGoals(entries), ...largeGoals(entries)];
+	return [
+		...speedGoals(entries, slowSyncMs),
+		...updateGoals(entries),
+		...telemetryGoals(entries),
+		...largeGoals(entries),
+	];
 }
 
 function speedGoals(entries: readonly Entry[], slowSyncMs: number): Goal[] {
@@ -42,6 +47,20 @@ function speedGoals(entries: readonly Entry[], slowSyncMs: number): Goal[] {
 			format: formatNumber,
 		}),
 		faster(`${slow}: 200 files against a directory sync for each file`, 'files', 'by hand', 1.3, slowSyncMs),
+	];
+}
+
+/** Of updates by 50 tasks of one document. */
+function updateGoals(entries: readonly Entry[]): Goal[] {
+	const ours = rate(entries, 'counter', OURS, 0);
+	const against = (text: string, peer: string, atLeast: number): Goal =>
+		ratioGoal(`Updates by 50 tasks against ${text}`, ours / rate(entries, 'counter', peer, 0), atLeast);
+	return [
+		against('write-file-atomic, one by one', 'write-file-atomic', 20),
+		against('async-mutex and atomically', 'async-mutex + atomically', 20),
+		against('proper-lockfile and write-file-atomic', 'proper-lockfile + write-file-atomic', 20),
+		against('better-sqlite3', 'better-sqlite3', 3),
+		against('lowdb, which syncs nothing', 'lowdb', 1),
 	];
 }
 
