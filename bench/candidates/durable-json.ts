@@ -60,6 +60,7 @@ export const durableJson: readonly Candidate[] = [
 		'hot-20k',
 		'files',
 		'dump',
+		'counter',
 	]),
 	candidate('durable-json immediate', 'immediate', 'full', 'writes each value, in order', PACED),
 	candidate('durable-json debounce', 'debounce', 'full', 'waits for 20 ms of quiet, 100 ms at most', PACED),
