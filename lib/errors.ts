@@ -69,6 +69,7 @@ export interface ErrorDetails {
 	readonly cause?: unknown;
 	readonly jsonPath?: string;
 	readonly issues?: readonly ValidationIssue[];
+	readonly offset?: number;
 }
 
 /** The one class of operating errors of this library. */
@@ -84,6 +85,8 @@ export class DurableJsonError extends Error {
 	readonly jsonPath: string | undefined;
 	/** ERR_VALIDATION: what the validator found. */
 	readonly issues: readonly ValidationIssue[] | undefined;
+	/** ERR_CORRUPT of a journal: where the damage begins, in bytes from the start of the file. */
+	readonly offset: number | undefined;
 
 	constructor(code: ErrorCode, message: string, details: ErrorDetails) {
 		super(message, 'cause' in details ? { cause: details.cause } : undefined);
@@ -93,6 +96,7 @@ export class DurableJsonError extends Error {
 		this.outcome = details.outcome ?? 'not_applied';
 		this.jsonPath = details.jsonPath;
 		this.issues = details.issues;
+		this.offset = details.offset;
 	}
 }
 
