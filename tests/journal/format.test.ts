@@ -153,12 +153,17 @@ describe('a damaged journal', () => {
 			.trimEnd()
 			.split('\n');
 		const [base = '', one = '', two = '', three = ''] = lines;
+		const crc = Number.parseInt((JSON.parse(one) as { crc: string }).crc, 16);
+		const gap = Buffer.from(encodeGroup(crc, 44, ['1']).bytes)
+			.toString()
+			.trimEnd();
 		const broken = [
 			[base, two, three],
 			[base, '', two],
 			[base, one, one],
 			[base, one, three, two],
 			[base, other[1] ?? ''],
+			[base, one, gap],
 			[base, one, '\0'.repeat(two.length), three],
 		];
 		for (const file of broken)
