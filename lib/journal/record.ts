@@ -7,23 +7,28 @@
 import { constants } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { DurableJsonError, messageOf } from '../errors.ts';
+import type { Bytes } from '../types.ts';
 
-/** A line that is longer cannot be a string in memory, so none is written. */
-export const MAX_LINE_BYTES: number = constants.MAX_STRING_LENGTH;
+/** A longer first line could not be a string in memory. */
+export const MAX_BASE_BYTES: Bytes = constants.MAX_STRING_LENGTH;
+
+/** The longest line of entries. Where a journal ends, so much of it is searched at a time for what follows. */
+export const MAX_GROUP_BYTES: Bytes = 64 * 1024 * 1024;
 
 /** The first bytes of every line that holds entries. */
-export const GROUP_START = '{"prev":"';
+const GROUP_START = '{"prev":"';
 
 /** `,"crc":"01234567"}` */
 const TRAILER = /^,"crc":"([0-9a-f]{8})"\}$/;
-const TRAILER_LENGTH = 18;
+export const TRAILER_BYTES: Bytes = 18;
 
 const BASE_HEAD = /^\{"journal":"durable-json","version":([1-9]\d*),/;
 const BASE_HEAD_1 = /^\{"journal":"durable-json","version":1,"id":"([0-9a-f]{16})","seq":(0|[1-9]\d{0,15}),"state":/;
-const GROUP_HEAD = /^\{"prev":"([0-9a-f]{8})","seq":([1-9]\d{0,15}),"entries":\[/;
+const GROUP_HEAD = /^\{"prev":"([0-9a-f]{8})","seq":([1-9]\d{0,15}),"entries":(?=\[)/;
 
-/** How much of a line its head can take, in bytes. */
-const HEAD_BYTES = 128;
+/** How much of a line its head can take. */
+const BASE_HEAD_BYTES = 128;
+const GROUP_HEAD_BYTES = 64;
 
 /** A line as it goes to the disk, its newline included. */
 export interface EncodedLine {
@@ -52,56 +57,90 @@ export interface GroupLine {
 	readonly crc: number;
 }
 
+/** What goes into one line together. */
+export interface EntryTexts {
+	readonly texts: readonly string[];
+	/** What they take of a line, commas included. */
+	readonly bytes: Bytes;
+}
+
 /**
- * The JSON text of an entry or a state.
+ * The JSON texts of entries that become durable together.
  *
- * @throws DurableJsonError ERR_NOT_SERIALIZABLE where it has none: `undefined`, a function, a symbol, a bigint, a circle,
- * or a `toJSON` that throws.
+ * @throws DurableJsonError ERR_NOT_SERIALIZABLE where one has none (`undefined`, a function, a symbol, a bigint, a circle, a
+ * `toJSON` that throws), or where they do not fit into one line.
  */
-export function toText(value: unknown, what: 'entry' | 'state', path: string): string {
+export function toTexts(entries: readonly unknown[], path: string): EntryTexts {
+	const texts = entries.map((entry) => toText(entry, path));
+	const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+	const maxBytes = MAX_GROUP_BYTES - GROUP_HEAD_BYTES - TRAILER_BYTES;
+	if (bytes > maxBytes) {
+		throw notSerializable(new RangeError(`it takes ${bytes} bytes, of at most ${maxBytes} in one line`), path);
+	}
+	return { texts, bytes };
+}
+
+function toText(entry: unknown, path: string): string {
 	let text: string | undefined;
-	let cause: unknown;
 	try {
 		// Its type leaves out that it gives undefined.
-		text = JSON.stringify(value) as string | undefined;
-		cause = new TypeError(`${typeof value} has no JSON text`);
-	} catch (error) {
-		cause = error;
+		text = JSON.stringify(entry) as string | undefined;
+	} catch (cause) {
+		throw notSerializable(cause, path);
 	}
-	if (text !== undefined) return text;
-	const message = `the ${what} cannot be written to ${path}: ${messageOf(cause)}`;
-	throw new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause });
+	if (text === undefined) throw notSerializable(new TypeError(`${typeof entry} has no JSON text`), path);
+	return text;
 }
 
-/** @param state its JSON text */
-export function encodeBase(id: string, sequence: number, state: string): EncodedLine {
-	return encode(`{"journal":"durable-json","version":1,"id":"${id}","seq":${sequence},"state":${state}`);
+function notSerializable(cause: unknown, path: string): DurableJsonError {
+	const message = `an entry cannot be written to ${path}: ${messageOf(cause)}`;
+	return new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause });
 }
 
-/** @param entries the JSON texts of at least one entry */
-export function encodeGroup(prev: number, sequence: number, entries: readonly string[]): EncodedLine {
-	return encode(`${GROUP_START}${hex(prev)}","seq":${sequence},"entries":[${entries.join(',')}]`);
+/** What stands before the state in a first line. */
+export function baseHead(id: string, sequence: number): string {
+	return `{"journal":"durable-json","version":1,"id":"${id}","seq":${sequence},"state":`;
+}
+
+/** The end of a line. @param crc of all that stands before */
+export function trailer(crc: number): string {
+	return `,"crc":"${hex(crc)}"}\n`;
+}
+
+/** The checksum of a group begins with the file's id: a line of another file, among the entries, is never taken for one. */
+export function groupSeed(id: string): number {
+	return crc32(id);
+}
+
+/** @param texts the JSON texts of at least one entry */
+export function encodeGroup(seed: number, prev: number, sequence: number, texts: readonly string[]): EncodedLine {
+	const head = `${GROUP_START}${hex(prev)}","seq":${sequence},"entries":[`;
+	const bytes = Buffer.from(`${head}${texts.join(',')}]${trailer(0)}`);
+	const end = bytes.length - TRAILER_BYTES - 1;
+	const crc = crc32(bytes.subarray(0, end), seed);
+	bytes.write(trailer(crc), end, 'latin1');
+	return { bytes, crc };
 }
 
 /**
  * The first line of a journal, without its newline; undefined where it is damaged.
  *
- * @throws DurableJsonError ERR_UNSUPPORTED for a whole line of another version.
+ * @throws SyntaxError where the line is whole and yet no JSON; DurableJsonError ERR_UNSUPPORTED for a whole line of another
+ * version.
  */
 export function decodeBase(line: Buffer, path: string): BaseLine | undefined {
-	const crc = checksumOf(line);
-	const head = headOf(line);
+	const crc = checksumOf(line, 0);
+	const head = line.toString('latin1', 0, BASE_HEAD_BYTES);
 	const version = BASE_HEAD.exec(head)?.[1];
 	if (crc === undefined || version === undefined) return undefined;
 	if (version !== '1') {
 		const message = `${path} is a journal of version ${version}; this version of durable-json knows version 1`;
 		throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'parse' });
 	}
-	const [, id, digits] = BASE_HEAD_1.exec(head) ?? [];
+	const [begin, id, digits] = BASE_HEAD_1.exec(head) ?? [];
 	const sequence = Number(digits);
-	if (id === undefined || !Number.isSafeInteger(sequence)) return undefined;
-	const { state } = parse(line) as { state: unknown };
-	return { id, sequence, state, crc };
+	if (begin === undefined || id === undefined || !Number.isSafeInteger(sequence)) return undefined;
+	return { id, sequence, state: parse(line, begin.length), crc };
 }
 
 /**
@@ -110,51 +149,44 @@ export function decodeBase(line: Buffer, path: string): BaseLine | undefined {
  *
  * @throws SyntaxError where the line is whole and yet no JSON.
  */
-export function decodeGroup(line: Buffer): GroupLine | undefined {
-	const [, prev, digits] = GROUP_HEAD.exec(headOf(line)) ?? [];
-	if (prev === undefined) return undefined;
-	const crc = checksumOf(line);
+export function decodeGroup(line: Buffer, seed: number): GroupLine | undefined {
+	const [begin, prev, digits] = GROUP_HEAD.exec(line.toString('latin1', 0, GROUP_HEAD_BYTES)) ?? [];
+	if (begin === undefined || prev === undefined) return undefined;
+	const crc = checksumOf(line, seed);
 	const sequence = Number(digits);
 	if (crc === undefined || !Number.isSafeInteger(sequence)) return undefined;
-	const { entries } = parse(line) as { entries: unknown[] };
+	const entries = parse(line, begin.length) as unknown[];
 	if (entries.length === 0) throw new SyntaxError('a line of entries holds none');
 	return { prev: Number.parseInt(prev, 16), sequence, entries, crc };
 }
 
-/** Does a whole line of entries begin anywhere in these bytes and end where they end? */
-export function holdsGroup(line: Buffer): boolean {
+/**
+ * Does a whole line of this file, of that sequence or a later one, begin anywhere in these bytes and end where they end?
+ * Among the entries of a line there may be lines of this file, but only earlier ones.
+ */
+export function holdsGroup(bytes: Buffer, seed: number, fromSequence: number): boolean {
 	// Most of what is torn has no checksum at its end, and need not be searched.
-	if (!TRAILER.test(line.toString('latin1', line.length - TRAILER_LENGTH))) return false;
-	for (let at = line.indexOf(GROUP_START); at !== -1; at = line.indexOf(GROUP_START, at + 1)) {
-		const rest = line.subarray(at);
-		if (GROUP_HEAD.test(headOf(rest)) && checksumOf(rest) !== undefined) return true;
+	if (!TRAILER.test(bytes.toString('latin1', Math.max(0, bytes.length - TRAILER_BYTES)))) return false;
+	for (let at = bytes.indexOf(GROUP_START); at !== -1; at = bytes.indexOf(GROUP_START, at + 1)) {
+		const digits = GROUP_HEAD.exec(bytes.toString('latin1', at, at + GROUP_HEAD_BYTES))?.[2];
+		if (Number(digits) >= fromSequence && checksumOf(bytes.subarray(at), seed) !== undefined) return true;
 	}
 	return false;
 }
 
-function encode(body: string): EncodedLine {
-	const crc = crc32(body);
-	const bytes = Buffer.from(`${body},"crc":"${hex(crc)}"}\n`);
-	if (bytes.length - 1 > MAX_LINE_BYTES) throw new RangeError(`a line of ${bytes.length} bytes is too long`);
-	return { bytes, crc };
-}
-
 /** The checksum that the line carries, where it is that of the bytes before it. */
-function checksumOf(line: Buffer): number | undefined {
-	const end = line.length - TRAILER_LENGTH;
+function checksumOf(line: Buffer, seed: number): number | undefined {
+	const end = line.length - TRAILER_BYTES;
 	if (end <= 0) return undefined;
 	const written = TRAILER.exec(line.toString('latin1', end))?.[1];
 	if (written === undefined) return undefined;
-	const crc = crc32(line.subarray(0, end));
-	return hex(crc) === written ? crc : undefined;
+	const crc = crc32(line.subarray(0, end), seed);
+	return Number.parseInt(written, 16) === crc ? crc : undefined;
 }
 
-function headOf(line: Buffer): string {
-	return line.toString('latin1', 0, HEAD_BYTES);
-}
-
-function parse(line: Buffer): unknown {
-	return JSON.parse(line.toString());
+/** The JSON between the head of a line and its checksum. */
+function parse(line: Buffer, start: number): unknown {
+	return JSON.parse(line.toString('utf8', start, line.length - TRAILER_BYTES)) as unknown;
 }
 
 function hex(crc: number): string {

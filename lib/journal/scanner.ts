@@ -1,53 +1,80 @@
 /** Reads a journal piece by piece, and tells a torn end from damage. */
 import { DurableJsonError } from '../errors.ts';
-import { type BaseLine, decodeBase, decodeGroup, type GroupLine, holdsGroup, MAX_LINE_BYTES } from './record.ts';
+import type { Bytes } from '../types.ts';
+import {
+	type BaseLine,
+	decodeBase,
+	decodeGroup,
+	type GroupLine,
+	groupSeed,
+	holdsGroup,
+	MAX_BASE_BYTES,
+	MAX_GROUP_BYTES,
+} from './record.ts';
 
 const NEWLINE = 0x0a;
 
-/** Where a journal ends. */
-export interface JournalEnd {
-	/** Where the next line belongs: behind the last whole one. */
-	readonly offset: number;
-	/** The sequence of the last entry; 0 where there has never been one. */
+/** A place between two lines of a journal, and what the next line has to follow. */
+export interface JournalPosition {
+	/** Where the next line belongs. */
+	readonly offset: Bytes;
+	/** The sequence of the last entry before; 0 where there has never been one. */
 	readonly sequence: number;
 	/** What the next line names as `prev`. */
 	readonly crc: number;
-	/** True where something but newlines follows: a write that a crash cut off. */
-	readonly torn: boolean;
+	/** What its checksum begins with. */
+	readonly seed: number;
+}
+
+export interface ScannerOptions {
+	/** Behind the first line: groups alone are read. Default: the beginning of the file. */
+	readonly from?: JournalPosition | undefined;
+	readonly maxBaseBytes?: Bytes;
+	readonly maxGroupBytes?: Bytes;
 }
 
 /**
- * Feed it a file from its first byte, with {@link JournalScanner.push}, then ask for the {@link JournalScanner.end}. It
- * holds one line at most.
+ * Feed it a file, with {@link JournalScanner.push}, then ask for the {@link JournalScanner.end}. It holds one line at most.
  *
  * A line is the next one where it is whole, names the checksum of the one before and has the sequence that follows. At the
- * first that is not, the journal ends; a whole line anywhere behind that place was written after a sync of what should be
- * there, so the file is damaged: ERR_CORRUPT with the offset of the first bad line.
+ * first that is not, the journal ends; a whole line that comes later, anywhere behind that place, was written after a sync
+ * of what should be there, so the file is damaged: ERR_CORRUPT with the offset of the first bad line.
  */
 export class JournalScanner {
 	readonly #path: string;
-	readonly #maxLineBytes: number;
+	readonly #maxBaseBytes: Bytes;
+	readonly #maxGroupBytes: Bytes;
 	#base: BaseLine | undefined;
-	/** The beginning of a line whose end has not come yet. */
+	/** Behind the last whole line. */
+	#position: JournalPosition | undefined;
+	/** Where the line begins that is being read. */
+	#offset: Bytes;
+	/** The beginning of a line whose end has not come yet; of one that is too long, the last bytes. */
 	#pieces: Buffer[] = [];
 	#heldBytes = 0;
-	/** Where the line begins that is being read. */
-	#offset = 0;
-	#sequence = 0;
-	#crc = 0;
-	/** Where the last whole line ended, once something else follows. */
-	#stoppedAt: number | undefined;
+	/** How long that line is so far. */
+	#lineBytes = 0;
+	/** True once something else than the next line has come. */
+	#ended = false;
 	#torn = false;
 
 	/** @param path for errors */
-	constructor(path: string, maxLineBytes: number = MAX_LINE_BYTES) {
+	constructor(path: string, options: ScannerOptions = {}) {
 		this.#path = path;
-		this.#maxLineBytes = maxLineBytes;
+		this.#position = options.from;
+		this.#offset = options.from?.offset ?? 0;
+		this.#maxBaseBytes = options.maxBaseBytes ?? MAX_BASE_BYTES;
+		this.#maxGroupBytes = options.maxGroupBytes ?? MAX_GROUP_BYTES;
 	}
 
 	/** The first line, once it has been read. */
 	get base(): BaseLine | undefined {
 		return this.#base;
+	}
+
+	/** Behind the last whole line so far; undefined before the first. */
+	get position(): JournalPosition | undefined {
+		return this.#position;
 	}
 
 	/**
@@ -60,10 +87,12 @@ export class JournalScanner {
 		const groups: GroupLine[] = [];
 		let start = 0;
 		for (let end = buffer.indexOf(NEWLINE); end !== -1; end = buffer.indexOf(NEWLINE, start)) {
-			const lineStart = this.#offset;
-			const group = this.#line(lineStart, this.#take(buffer.subarray(start, end)));
+			const group = this.#endLine(buffer.subarray(start, end));
 			if (group !== undefined) groups.push(group);
 			start = end + 1;
+			// Space allocated ahead is nothing but newlines, and there may be much of it.
+			if (this.#position === undefined) continue;
+			while (buffer[start] === NEWLINE) start += this.#emptyLine();
 		}
 		if (start < buffer.length) this.#hold(Buffer.from(buffer.subarray(start)));
 		return groups;
@@ -72,46 +101,69 @@ export class JournalScanner {
 	/**
 	 * To be called when the whole file has been pushed.
 	 *
-	 * @throws DurableJsonError ERR_CORRUPT where not even the first line is there.
+	 * @returns where the journal ends, and whether something else than newlines follows: a write that a crash cut off.
+	 * @throws DurableJsonError ERR_CORRUPT.
 	 */
-	end(): JournalEnd {
-		if (this.#base === undefined) throw this.#corrupt(0, 'its first line is not whole');
-		const torn = this.#torn || this.#heldBytes > 0;
-		return { offset: this.#stoppedAt ?? this.#offset, sequence: this.#sequence, crc: this.#crc, torn };
+	end(): JournalPosition & { readonly torn: boolean } {
+		const position = this.#position;
+		if (position === undefined) throw this.#corrupt(0, 'its first line is not whole');
+		const rest = Buffer.concat(this.#pieces);
+		if (rest.length > 0) {
+			// A next line that lacks nothing but its newline is torn like any other.
+			this.#searchBehindEnd(position, this.#ended ? rest : rest.subarray(1));
+			this.#torn = true;
+		}
+		return { ...position, torn: this.#torn };
 	}
 
+	/** Keeps the beginning of a line, or of a long one the end, where it is searched for another line. */
 	#hold(piece: Buffer): void {
+		this.#lineBytes += piece.length;
+		this.#pieces.push(piece);
 		this.#heldBytes += piece.length;
-		// Too long to be a line: only its length still counts.
-		if (this.#heldBytes > this.#maxLineBytes) this.#pieces = [];
-		else this.#pieces.push(piece);
+		const maxBytes = this.#maxLineBytes;
+		let first = this.#pieces[0]?.length ?? 0;
+		while (this.#heldBytes - first > maxBytes) {
+			this.#pieces.shift();
+			this.#heldBytes -= first;
+			first = this.#pieces[0]?.length ?? 0;
+		}
 	}
 
-	/** The whole line, of which `last` is the end; undefined where it is too long to be one. */
-	#take(last: Buffer): Buffer | undefined {
-		const bytes = this.#heldBytes + last.length;
-		const line = this.#heldBytes === 0 ? last : Buffer.concat([...this.#pieces, last]);
+	get #maxLineBytes(): Bytes {
+		return this.#position === undefined ? this.#maxBaseBytes : this.#maxGroupBytes;
+	}
+
+	/** An empty line is no line of entries. @returns its length */
+	#emptyLine(): 1 {
+		this.#ended = true;
+		this.#offset += 1;
+		return 1;
+	}
+
+	/** @param last what has come last of the line */
+	#endLine(last: Buffer): GroupLine | undefined {
+		const lineBytes = this.#lineBytes + last.length;
+		const held = this.#heldBytes === 0 ? last : Buffer.concat([...this.#pieces, last]);
 		this.#pieces = [];
 		this.#heldBytes = 0;
-		this.#offset += bytes + 1;
-		return bytes > this.#maxLineBytes ? undefined : line;
-	}
-
-	#line(start: number, line: Buffer | undefined): GroupLine | undefined {
-		if (this.#base === undefined) {
+		this.#lineBytes = 0;
+		const start = this.#offset;
+		this.#offset += lineBytes + 1;
+		const line = lineBytes <= this.#maxLineBytes ? held : undefined;
+		const position = this.#position;
+		if (position === undefined) {
 			this.#readBase(line);
 			return undefined;
 		}
-		if (this.#stoppedAt === undefined) {
-			const group = line && this.#whole(start, () => decodeGroup(line));
-			if (group !== undefined && group.prev === this.#crc && group.sequence === this.#sequence + 1) {
-				this.#sequence += group.entries.length;
-				this.#crc = group.crc;
-				return group;
-			}
-			this.#stoppedAt = start;
+		const group = this.#ended || line === undefined ? undefined : this.#readGroup(start, line, position);
+		if (group !== undefined || held.length === 0) {
+			if (group === undefined) this.#ended = true;
+			return group;
 		}
-		this.#readBehindEnd(this.#stoppedAt, line);
+		this.#ended = true;
+		this.#torn = true;
+		this.#searchBehindEnd(position, held);
 		return undefined;
 	}
 
@@ -119,20 +171,25 @@ export class JournalScanner {
 		const base = line && this.#whole(0, () => decodeBase(line, this.#path));
 		if (base === undefined) throw this.#corrupt(0, 'its first line is not whole');
 		this.#base = base;
-		this.#sequence = base.sequence;
-		this.#crc = base.crc;
+		const { crc, id, sequence } = base;
+		this.#position = { offset: this.#offset, sequence, crc, seed: groupSeed(id) };
 	}
 
-	#readBehindEnd(end: number, line: Buffer | undefined): void {
-		if (line?.length === 0) return;
-		this.#torn = true;
-		if (line !== undefined && holdsGroup(line)) {
-			throw this.#corrupt(end, 'a whole line follows one that is not whole, or not the next');
-		}
+	/** The line, where it is the next one. */
+	#readGroup(start: Bytes, line: Buffer, { crc, seed, sequence }: JournalPosition): GroupLine | undefined {
+		const group = this.#whole(start, () => decodeGroup(line, seed));
+		if (group?.prev !== crc || group.sequence !== sequence + 1) return undefined;
+		this.#position = { offset: this.#offset, sequence: sequence + group.entries.length, crc: group.crc, seed };
+		return group;
+	}
+
+	#searchBehindEnd({ offset, sequence, seed }: JournalPosition, bytes: Buffer): void {
+		if (!holdsGroup(bytes, seed, sequence + 1)) return;
+		throw this.#corrupt(offset, 'a whole line follows one that is not whole, or not the next');
 	}
 
 	/** A line whose checksum is right and that is no JSON was never torn. */
-	#whole<T>(offset: number, decode: () => T): T {
+	#whole<T>(offset: Bytes, decode: () => T): T {
 		try {
 			return decode();
 		} catch (cause) {
@@ -141,7 +198,7 @@ export class JournalScanner {
 		}
 	}
 
-	#corrupt(offset: number, what: string, cause?: unknown): DurableJsonError {
+	#corrupt(offset: Bytes, what: string, cause?: unknown): DurableJsonError {
 		const message = `${this.#path} is corrupt at byte ${offset}: ${what}`;
 		const details = { path: this.#path, step: 'parse', offset } as const;
 		return new DurableJsonError('ERR_CORRUPT', message, cause === undefined ? details : { ...details, cause });

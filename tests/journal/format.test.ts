@@ -1,19 +1,36 @@
 import { readFile } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DurableJsonError } from '../../lib/index.ts';
-import { type EncodedLine, encodeBase, encodeGroup, toText } from '../../lib/journal/record.ts';
-import { type JournalEnd, JournalScanner } from '../../lib/journal/scanner.ts';
+import {
+	baseHead,
+	type EncodedLine,
+	encodeGroup,
+	groupSeed,
+	MAX_GROUP_BYTES,
+	toTexts,
+	trailer,
+} from '../../lib/journal/record.ts';
+import { JournalScanner, type ScannerOptions } from '../../lib/journal/scanner.ts';
 
 const ID = '0123456789abcdef';
-const texts = (entries: readonly unknown[]) => entries.map((entry) => toText(entry, 'entry', 'j'));
+
+function encodeBase(id: string, sequence: number, state: unknown): EncodedLine {
+	const body = `${baseHead(id, sequence)}${JSON.stringify(state)}`;
+	return { bytes: Buffer.from(`${body}${trailer(crc32(body))}`), crc: crc32(body) };
+}
+
+function group(prev: number, sequence: number, entries: readonly unknown[], id = ID): EncodedLine {
+	return encodeGroup(groupSeed(id), prev, sequence, toTexts(entries, 'j').texts);
+}
 
 /** A journal's bytes, and where each of its lines ends. */
-function build(state: unknown, groups: readonly (readonly unknown[])[], sequence = 0) {
-	const lines: EncodedLine[] = [encodeBase(ID, sequence, toText(state, 'state', 'j'))];
+function build(state: unknown, groups: readonly (readonly unknown[])[], sequence = 0, id = ID) {
+	const lines: EncodedLine[] = [encodeBase(id, sequence, state)];
 	let next = sequence + 1;
 	for (const entries of groups) {
-		lines.push(encodeGroup(lines.at(-1)?.crc ?? 0, next, texts(entries)));
+		lines.push(group(lines.at(-1)?.crc ?? 0, next, entries, id));
 		next += entries.length;
 	}
 	let offset = 0;
@@ -21,17 +38,17 @@ function build(state: unknown, groups: readonly (readonly unknown[])[], sequence
 		offset += bytes.length;
 		return offset;
 	});
-	return { bytes: Buffer.concat(lines.map((line) => line.bytes)), ends };
+	return { bytes: Buffer.concat(lines.map((line) => line.bytes)), ends, crc: lines.at(-1)?.crc ?? 0 };
 }
 
 interface Read {
 	readonly state: unknown;
 	readonly entries: readonly unknown[];
-	readonly end: JournalEnd;
+	readonly end: ReturnType<JournalScanner['end']>;
 }
 
-function read(bytes: Uint8Array, chunkBytes = bytes.length || 1, maxLineBytes?: number): Read {
-	const scanner = new JournalScanner('j', maxLineBytes);
+function read(bytes: Uint8Array, chunkBytes = bytes.length || 1, options: ScannerOptions = {}): Read {
+	const scanner = new JournalScanner('j', options);
 	const entries: unknown[] = [];
 	for (let at = 0; at < bytes.length; at += chunkBytes) {
 		// A copy that is overwritten afterwards, as a reader's buffer is.
@@ -146,49 +163,84 @@ describe('a damaged journal', () => {
 		}
 	}, 60_000);
 
-	it("is not taken for torn where a line is gone, doubled, out of order, or another journal's", () => {
+	it('is not taken for torn where a line is gone, out of order, or of another history', () => {
 		const lines = SMALL.bytes.toString().trimEnd().split('\n');
-		const other = build({ count: 9 }, [[{ add: 1 }]], 41)
-			.bytes.toString()
-			.trimEnd()
-			.split('\n');
 		const [base = '', one = '', two = '', three = ''] = lines;
 		const crc = Number.parseInt((JSON.parse(one) as { crc: string }).crc, 16);
-		const gap = Buffer.from(encodeGroup(crc, 44, ['1']).bytes)
-			.toString()
-			.trimEnd();
+		const text = (line: EncodedLine): string => Buffer.from(line.bytes).toString().trimEnd();
 		const broken = [
 			[base, two, three],
 			[base, '', two],
-			[base, one, one],
+			[base, '', one],
 			[base, one, three, two],
-			[base, other[1] ?? ''],
-			[base, one, gap],
+			[base, one, text(group(crc, 44, [1]))],
+			[base, one, text(group(crc + 1, 43, [1]))],
 			[base, one, '\0'.repeat(two.length), three],
 		];
-		for (const file of broken)
-			expect(attempt(Buffer.from(`${file.join('\n')}\n`))).toMatchObject({ code: 'ERR_CORRUPT' });
+		for (const file of broken) {
+			const text = file.join('\n');
+			expect(attempt(Buffer.from(`${text}\n`))).toMatchObject({ code: 'ERR_CORRUPT' });
+			// Whether the last line is cut off at its newline or not.
+			if (!file.includes(three) || file.at(-1) === three) continue;
+			expect(attempt(Buffer.from(text))).toMatchObject({ code: 'ERR_CORRUPT' });
+		}
+	});
+
+	it('is damaged where a line that lacks but its newline follows a bad one', () => {
+		const [base = '', one = '', two = ''] = SMALL.bytes.toString().split('\n');
+		const result = attempt(Buffer.from([base, one.replace('add', 'odd'), two].join('\n')));
+		expect(result).toMatchObject({ code: 'ERR_CORRUPT', offset: base.length + 1 });
+	});
+
+	it('gives all entries where nothing but an earlier line, or one of another journal, comes again', () => {
+		const lines = SMALL.bytes.toString().trimEnd().split('\n');
+		const other = build({ count: 9 }, [[{ add: 1 }]], 141, 'fedcba9876543210')
+			.bytes.toString()
+			.split('\n');
+		for (const again of [lines[1], other[0], other[1], `${other[1]}${other[1]}`]) {
+			const result = read(Buffer.from(`${[...lines, again].join('\n')}\n`));
+			expect(result.entries).toEqual(ALL);
+			expect(result.end).toMatchObject({ offset: SMALL.bytes.length, torn: true });
+		}
+	});
+
+	it('whose entries are lines of journals, torn in any block, gives all entries before', () => {
+		const own = SMALL.bytes.toString().trimEnd().split('\n').slice(1);
+		const foreign = build(0, [[1], [2]], 1000, 'fedcba9876543210')
+			.bytes.toString()
+			.trimEnd()
+			.split('\n');
+		const entries = [...own, ...foreign].map((line) => JSON.parse(line) as unknown);
+		const line = Buffer.from(group(SMALL.crc, 47, entries).bytes);
+		for (let length = 0; length < line.length - 1; length += 1) {
+			for (const tail of ['', '\n\n\n']) {
+				const result = read(Buffer.concat([SMALL.bytes, line.subarray(0, length), Buffer.from(tail)]));
+				expect(result.entries).toEqual(ALL);
+				// And the same bytes with all before them missing.
+				const hole = Buffer.alloc(length, '\n');
+				expect(read(Buffer.concat([SMALL.bytes, hole, line.subarray(length, -1)])).entries).toEqual(ALL);
+			}
+		}
 	});
 
 	it('with blocks of its last write missing in any combination, gives all entries before that write', () => {
 		const block = 16;
 		const start = SMALL.ends.at(-1) ?? 0;
-		const { crc } = read(SMALL.bytes).end;
-		const group = Buffer.from(encodeGroup(crc, 47, texts(['x'.repeat(60), { prev: 'y', seq: 1 }])).bytes);
+		const line = Buffer.from(group(SMALL.crc, 47, ['x'.repeat(60), { prev: 'y', seq: 1 }]).bytes);
 		const first = Math.floor(start / block);
-		const blocks = Math.ceil((start + group.length) / block) - first;
+		const blocks = Math.ceil((start + line.length) / block) - first;
 		for (let mask = 0; mask < 2 ** blocks - 1; mask += 1) {
-			const file = Buffer.concat([SMALL.bytes, Buffer.alloc(group.length, '\n')]);
-			for (let index = 0; index < group.length; index += 1) {
+			const file = Buffer.concat([SMALL.bytes, Buffer.alloc(line.length, '\n')]);
+			for (let index = 0; index < line.length; index += 1) {
 				const bit = Math.floor((start + index) / block) - first;
-				if ((mask >> bit) & 1) file[start + index] = group[index] ?? 0;
+				if ((mask >> bit) & 1) file[start + index] = line[index] ?? 0;
 			}
 			const result = attempt(file);
 			if (result instanceof DurableJsonError) throw result;
 			// The block that is missing may hold nothing but the final newline, which is there already.
-			const whole = file.subarray(start).equals(group);
+			const whole = file.subarray(start).equals(line);
 			expect(result.entries).toHaveLength(ALL.length + (whole ? 2 : 0));
-			expect(result.end.offset).toBe(whole ? start + group.length : start);
+			expect(result.end.offset).toBe(whole ? start + line.length : start);
 		}
 	});
 
@@ -203,13 +255,59 @@ describe('a damaged journal', () => {
 	it('holds no more than a line, and passes over what is too long to be one', () => {
 		const base = SMALL.ends[0] ?? 0;
 		const junk = Buffer.alloc(10_000, 'x');
-		const limit = 200;
-		expect(read(Buffer.concat([SMALL.bytes, junk]), 64, limit)).toMatchObject({
+		const limits = { maxGroupBytes: 100 };
+		expect(read(Buffer.concat([SMALL.bytes, junk]), 64, limits)).toMatchObject({
 			entries: ALL,
 			end: { offset: SMALL.bytes.length, torn: true },
 		});
 		const inside = Buffer.concat([SMALL.bytes.subarray(0, base), junk, Buffer.from('\n'), SMALL.bytes.subarray(base)]);
-		expect(() => read(inside, 64, limit)).toThrow(expect.objectContaining({ code: 'ERR_CORRUPT', offset: base }));
+		expect(() => read(inside, 64, limits)).toThrow(expect.objectContaining({ code: 'ERR_CORRUPT', offset: base }));
+	});
+
+	it('does not take a line for whole that is longer than a line may be', () => {
+		const [base = 0, one = 0] = SMALL.ends;
+		for (const size of [7, 10_000]) {
+			const fits = read(SMALL.bytes.subarray(0, one), size, { maxGroupBytes: one - base - 1 });
+			expect(fits).toMatchObject({ entries: ALL.slice(0, 1), end: { torn: false } });
+			expect(() => read(SMALL.bytes.subarray(0, one), size, { maxGroupBytes: one - base - 2 })).toThrow(
+				expect.objectContaining({ code: 'ERR_CORRUPT', offset: base }),
+			);
+			expect(read(SMALL.bytes, size, { maxBaseBytes: base - 1 }).entries).toEqual(ALL);
+			expect(() => read(SMALL.bytes, size, { maxBaseBytes: base - 2 })).toThrow(
+				expect.objectContaining({ code: 'ERR_CORRUPT', offset: 0 }),
+			);
+		}
+	});
+
+	it('is damaged where newlines are, though the lines together are too long to be held', () => {
+		const [, one = 0, two = 0, three = 0] = SMALL.ends;
+		const maxGroupBytes = Math.max(two - one, three - two);
+		for (const newlines of [[two - 1], [one - 1, two - 1]]) {
+			const merged = Buffer.from(SMALL.bytes.subarray(0, three));
+			for (const at of newlines) merged[at] = 0x20;
+			for (const size of [1, 50, 1000]) {
+				const offset = SMALL.ends[newlines.length === 1 ? 1 : 0];
+				expect(() => read(merged, size, { maxGroupBytes })).toThrow(
+					expect.objectContaining({ code: 'ERR_CORRUPT', offset }),
+				);
+			}
+		}
+	});
+
+	it('is read from any place between its lines', () => {
+		const scanner = new JournalScanner('j');
+		for (const [index, end] of SMALL.ends.entries()) {
+			scanner.push(SMALL.bytes.subarray(SMALL.ends[index - 1] ?? 0, end));
+			const from = scanner.position;
+			const rest = read(SMALL.bytes.subarray(end), 10, { from });
+			expect(rest.entries).toEqual(ALL.slice(entriesBefore(end)));
+			expect(rest.end).toEqual(read(SMALL.bytes).end);
+		}
+	});
+
+	it('costs little to read where much space is allocated ahead', () => {
+		const padded = Buffer.concat([SMALL.bytes, Buffer.alloc(64 * 1024 * 1024, '\n')]);
+		expect(read(padded, 64 * 1024).end).toEqual(read(SMALL.bytes).end);
 	});
 });
 
@@ -223,9 +321,19 @@ describe('an entry', () => {
 			},
 		};
 		for (const value of [undefined, () => 1, Symbol('s'), 1n, circle, throwing]) {
-			expect(() => toText(value, 'entry', 'j')).toThrow(
+			expect(() => toTexts([1, value], 'j')).toThrow(
 				expect.objectContaining({ code: 'ERR_NOT_SERIALIZABLE', path: 'j', outcome: 'not_applied' }),
 			);
 		}
+	});
+
+	it('that does not fit into a line is refused with ERR_NOT_SERIALIZABLE, the largest that fits is read again', () => {
+		const half = 'x'.repeat(MAX_GROUP_BYTES / 2 - 100);
+		expect(() => toTexts([half, half, 'y'.repeat(200)], 'j')).toThrow(
+			expect.objectContaining({ code: 'ERR_NOT_SERIALIZABLE', path: 'j', outcome: 'not_applied' }),
+		);
+		const largest = [half, half, 'y'.repeat(100)];
+		const { bytes } = build(0, [largest]);
+		expect(read(bytes, 256 * 1024).entries).toEqual(largest);
 	});
 });
