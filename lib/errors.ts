@@ -17,6 +17,7 @@ export type ErrorCode =
 	| 'ERR_LOCK_REENTRANT'
 	| 'ERR_CLOSED'
 	| 'ERR_CORRUPT'
+	| 'ERR_JOURNAL_BROKEN'
 	| 'ERR_UNSUPPORTED';
 
 /**
@@ -47,7 +48,8 @@ export type Step =
 	| 'validate'
 	| 'recover'
 	| 'migrate'
-	| 'backup';
+	| 'backup'
+	| 'replay';
 
 /**
  * What became of the document. `not_applied`: it stands as before the call. `unknown`: it holds the old value or the

@@ -15,6 +15,17 @@ export {
 	type Step,
 	type ValidationIssue,
 } from './errors.ts';
+export type { JournalLock } from './journal/open-file.ts';
+export type {
+	AppendReceipt,
+	AutomaticCheckpoints,
+	CheckpointReceipt,
+	Journal,
+	JournalEntry,
+	JournalOpening,
+	JournalOptions,
+} from './journal/types.ts';
+export { openJournal } from './journal.ts';
 export { type StringifyChunksOptions, stringifyChunks } from './json/stringify-chunks.ts';
 export type { JsonProblem } from './json/validator.ts';
 export { openJsonFile } from './json-file.ts';

@@ -65,7 +65,7 @@ export function checkFileOptions(options: unknown): CheckedFileOptions {
 	return { signal, durability, mode, backups, onProgress };
 }
 
-function checkMode(mode: unknown): void {
+export function checkMode(mode: unknown): void {
 	const expected = 'permission bits such as 0o600, up to 0o777';
 	if (typeof mode !== 'number') throw invalidArgument('options.mode', expected, mode);
 	if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw argumentOutOfRange('options.mode', expected, mode);
@@ -121,11 +121,11 @@ export function checkSignal(signal: unknown): void {
 }
 
 /** By its shape: anything that follows Standard Schema. */
-export function checkSchema(schema: unknown): void {
+export function checkSchema(schema: unknown, name = 'options.schema'): void {
 	if (schema === undefined) return;
 	const standard = (Object(schema) as { '~standard'?: { validate?: unknown } })['~standard'];
 	if (typeof standard?.validate !== 'function') {
-		throw invalidArgument('options.schema', 'a Standard Schema validator (zod, valibot, arktype, ...)', schema);
+		throw invalidArgument(name, 'a Standard Schema validator (zod, valibot, arktype, ...)', schema);
 	}
 }
 

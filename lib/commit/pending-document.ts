@@ -8,13 +8,13 @@
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { JsonFormat } from '../json/validator.ts';
-import type { Awaitable, FileStat } from '../ports/file-system.ts';
+import type { Awaitable, FileStat, OpenFile } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
 import { isWhole, keepBackup, rememberGood } from './backups.ts';
 import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
 import { keepMetadata } from './metadata.ts';
 import { OwnFailure } from './own-failure.ts';
-import { replaceHeldTarget } from './replace.ts';
+import { renameExclusively, replaceHeldTarget } from './replace.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, openTempFile, removeIfPresent, type TempFile } from './temp-file.ts';
 
@@ -38,6 +38,10 @@ export interface CommitOptions {
 	readonly content: JsonFormat | undefined;
 	/** True where all bytes are at hand, so that the rename is near. */
 	readonly brief: boolean;
+	/** Never replace a document: one that has come meanwhile is EEXIST. */
+	readonly exclusive?: boolean;
+	/** The caller holds the document that is replaced open itself: waiting until it is let go (Windows) would be in vain. */
+	readonly heldByCaller?: boolean;
 	/** Told where the temporary file will be, before it is opened. */
 	readonly onNamed?: (pathOf: TempFile['pathOf']) => void;
 }
@@ -77,6 +81,7 @@ export class PendingDocument {
 	#markedReady = false;
 	/** True while directory syncs may wait for this commit's rename. */
 	#approaching = false;
+	#handedOver = false;
 
 	private constructor(
 		ports: CommitPorts,
@@ -218,8 +223,11 @@ export class PendingDocument {
 			step = 'rename';
 			check();
 			const from = this.#tempPath;
-			if (movesAside) {
-				this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside: pathOf('aside'), check });
+			const budgetMs = this.#options.heldByCaller ? 0 : undefined;
+			if (this.#options.exclusive) await renameExclusively(fileSystem, from, to);
+			else if (movesAside) {
+				const aside = pathOf('aside');
+				this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside, check, budgetMs });
 			} else {
 				await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0);
 			}
@@ -231,6 +239,13 @@ export class PendingDocument {
 			rememberGood(fileSystem, to, this.#staged);
 		}
 		this.#departed();
+	}
+
+	/** The published file, open and locked: it is the caller's to close. */
+	handOver(): OpenFile {
+		if (this.#phase !== 'renamed') throw new Error('the document has not been published');
+		this.#handedOver = true;
+		return this.#temp.file;
 	}
 
 	/** Makes the name durable and closes the file. It needs no commit slot. */
@@ -339,6 +354,7 @@ export class PendingDocument {
 
 	/** The data is synced, so an error of close changes nothing; it is told to whoever listens. */
 	#closeFile(): Awaitable<void> {
+		if (this.#handedOver) return undefined;
 		const tell = (error: unknown): void => {
 			recoverChannel.publish({ path: this.target.path, action: 'close', error });
 		};

@@ -10,6 +10,7 @@ import { retryChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
+import { NO_LINKS } from './copy-file.ts';
 import { jitter } from './jitter.ts';
 import { isReadOnly, isReadOnlySync, setReadOnly, setReadOnlySync } from './read-only.ts';
 
@@ -28,6 +29,8 @@ export interface Replacement {
 	readonly aside: string;
 	/** Throws when the write is not wanted any more; asked before each attempt. */
 	readonly check: () => void;
+	/** How long the rename is repeated before the document is moved aside. Default {@link BUDGET_MS}. */
+	readonly budgetMs?: number | undefined;
 }
 
 /**
@@ -64,7 +67,7 @@ async function replaceOrMoveAside(fileSystem: FileSystem, clock: Clock, job: Rep
 		} catch (error) {
 			if (!HELD.has(codeOf(error) ?? '')) throw error;
 			if (attempt === 1 && (await isReadOnly(fileSystem, job.to))) throw error;
-			if (clock.monotonicMs() - startMs >= BUDGET_MS) break;
+			if (clock.monotonicMs() - startMs >= (job.budgetMs ?? BUDGET_MS)) break;
 			const delayMs = Math.min(MAX_PAUSE_MS, pauseMs) * (0.5 + jitter(fileSystem));
 			if (retryChannel.hasSubscribers) {
 				retryChannel.publish({ path: job.to, step: 'rename', error, attempt, delayMs });
@@ -139,4 +142,23 @@ async function moveAside(fileSystem: FileSystem, job: Replacement): Promise<void
 async function putBack(fileSystem: FileSystem, { aside, to }: Replacement): Promise<void> {
 	if (fileSystem.sync.lstat(to) === undefined) fileSystem.sync.rename(aside, to);
 	else await fileSystem.unlink(aside);
+}
+
+/** Renames where nothing stands at `to`; else EEXIST. */
+export async function renameExclusively(fileSystem: FileSystem, from: string, to: string): Promise<void> {
+	try {
+		// link(2) never replaces.
+		await fileSystem.link(from, to);
+	} catch (error) {
+		if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
+		if ((await fileSystem.lstat(to)) !== undefined)
+			throw Object.assign(new Error('EEXIST: it exists'), { code: 'EEXIST' });
+		await fileSystem.rename(from, to);
+		return;
+	}
+	try {
+		await fileSystem.unlink(from);
+	} catch {
+		// A second name of the document: the next sweep of the directory removes it.
+	}
 }

@@ -45,6 +45,7 @@ export class JournalScanner {
 	readonly #maxBaseBytes: Bytes;
 	readonly #maxGroupBytes: Bytes;
 	#base: BaseLine | undefined;
+	#baseEnd: JournalPosition | undefined;
 	/** Behind the last whole line. */
 	#position: JournalPosition | undefined;
 	/** Where the line begins that is being read. */
@@ -70,6 +71,11 @@ export class JournalScanner {
 	/** The first line, once it has been read. */
 	get base(): BaseLine | undefined {
 		return this.#base;
+	}
+
+	/** Behind the first line, once it has been read. */
+	get baseEnd(): JournalPosition | undefined {
+		return this.#baseEnd;
 	}
 
 	/** Behind the last whole line so far; undefined before the first. */
@@ -172,7 +178,8 @@ export class JournalScanner {
 		if (base === undefined) throw this.#corrupt(0, 'its first line is not whole');
 		this.#base = base;
 		const { crc, id, sequence } = base;
-		this.#position = { offset: this.#offset, sequence, crc, seed: groupSeed(id) };
+		this.#baseEnd = { offset: this.#offset, sequence, crc, seed: groupSeed(id) };
+		this.#position = this.#baseEnd;
 	}
 
 	/** The line, where it is the next one. */

@@ -1,0 +1,129 @@
+/** The open file of a journal: groups are appended to it, each by one write and one sync. */
+import { codeOf } from '../errors.ts';
+import type { OpenFile } from '../ports/file-system.ts';
+import type { Bytes } from '../types.ts';
+import { encodeGroup } from './record.ts';
+import type { JournalPosition } from './scanner.ts';
+
+/**
+ * Newlines are written ahead in pieces of the file's own size, within these bounds: a sync of bytes that replace others
+ * takes a third of one that changes the size of the file (ext4).
+ */
+const MIN_AHEAD_BYTES = 64 * 1024;
+const MAX_AHEAD_BYTES = 1024 * 1024;
+let newlines = Buffer.alloc(MIN_AHEAD_BYTES, '\n');
+
+/** Newlines to write behind `offset`. */
+export function spaceAhead(offset: Bytes): Buffer {
+	const bytes = Math.min(MAX_AHEAD_BYTES, Math.max(MIN_AHEAD_BYTES, offset));
+	if (newlines.length < bytes) newlines = Buffer.alloc(MAX_AHEAD_BYTES, '\n');
+	return newlines.subarray(0, bytes);
+}
+
+/** No space is left, for this user, or in a file of this size. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** A group did not get to the disk. `step` tells how far it came. */
+export class AppendFailure extends Error {
+	readonly step: 'write' | 'sync' | 'check';
+
+	constructor(step: AppendFailure['step'], cause: unknown) {
+		super('a group could not be appended', { cause });
+		this.step = step;
+	}
+}
+
+export class JournalFile {
+	readonly identity: string;
+	/** Behind the first line. */
+	readonly base: JournalPosition;
+	readonly #file: OpenFile;
+	/** Behind the last group that is durable. */
+	#end: JournalPosition;
+	/** Newlines reach up to here. */
+	#allocatedBytes: Bytes;
+
+	/** @param allocatedBytes the size of the file, which holds nothing but newlines behind `end` */
+	constructor(file: OpenFile, base: JournalPosition, end: JournalPosition, allocatedBytes: Bytes) {
+		this.identity = file.statSync().identity;
+		this.#file = file;
+		this.base = base;
+		this.#end = end;
+		this.#allocatedBytes = allocatedBytes;
+	}
+
+	get end(): JournalPosition {
+		return this.#end;
+	}
+
+	/**
+	 * Appends entries as one group, and syncs it. One call at a time.
+	 *
+	 * @throws AppendFailure after which {@link JournalFile.cutBack} is next, or the file is given up.
+	 */
+	async append(texts: readonly string[]): Promise<void> {
+		const { crc, offset, seed, sequence } = this.#end;
+		const line = encodeGroup(seed, crc, sequence + 1, texts);
+		const end = offset + line.bytes.length;
+		try {
+			await this.#write(line.bytes, offset);
+			if (end > this.#allocatedBytes) await this.#allocate(end);
+		} catch (error) {
+			throw new AppendFailure('write', error);
+		}
+		try {
+			await this.#file.dataSync();
+		} catch (error) {
+			throw new AppendFailure('sync', error);
+		}
+		if (!this.isLinked()) throw new AppendFailure('check', new Error('the file was removed or replaced'));
+		this.#end = { offset: end, sequence: sequence + texts.length, crc: line.crc, seed };
+	}
+
+	/** Has the file a name? One that has not was removed, or another was put in its place. */
+	isLinked(): boolean {
+		return this.#file.statSync().linkCount > 0;
+	}
+
+	/** Removes durably what stands behind the last group. Rejects with the system's error. */
+	async cutBack(): Promise<void> {
+		await this.#file.truncate(this.#end.offset);
+		await this.#file.dataSync();
+		this.#allocatedBytes = this.#end.offset;
+	}
+
+	/** Leaves no newlines behind, where that can be done. */
+	async close(): Promise<void> {
+		try {
+			if (this.#allocatedBytes > this.#end.offset) await this.#file.truncate(this.#end.offset);
+		} catch {
+			// The next one to open it finds them, as after a crash.
+		}
+		await this.#file.close();
+	}
+
+	/** Closes a file that another has taken the place of, or that failed. */
+	async abandon(): Promise<void> {
+		await this.#file.close();
+	}
+
+	async #allocate(end: Bytes): Promise<void> {
+		this.#allocatedBytes = end;
+		try {
+			const space = spaceAhead(end);
+			await this.#write(space, end);
+			this.#allocatedBytes = end + space.length;
+		} catch (error) {
+			// It goes without; whether there is space for the next group the next group will tell.
+			if (!FULL.has(codeOf(error) ?? '')) throw error;
+		}
+	}
+
+	async #write(bytes: Uint8Array, position: Bytes): Promise<void> {
+		for (let written = 0; written < bytes.length; ) {
+			const taken = await this.#file.write(bytes, written, bytes.length - written, position + written);
+			if (taken <= 0) throw Object.assign(new Error('ENOSPC: the file system took 0 bytes'), { code: 'ENOSPC' });
+			written += taken;
+		}
+	}
+}

@@ -1,0 +1,167 @@
+/**
+ * Where the entries of a journal go: its file, and the file after it. What may become of a failure is decided here.
+ *
+ * - A write that failed is cut off again, and the file goes on.
+ * - A file whose sync failed, or whose name may not be durable, is given up: what it holds is not known any more. The
+ *   journal goes on when a new file has been put in place.
+ */
+
+import type { Target } from '../commit/target.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import { sharedPart } from '../shared-state.ts';
+import type { Bytes, Durability, Milliseconds } from '../types.ts';
+import { AppendFailure, type JournalFile } from './journal-file.ts';
+import { putNewFile } from './new-file.ts';
+import type { JournalPosition } from './scanner.ts';
+
+/** A new file in place of the one before. */
+export interface Checkpointed {
+	/** Of the last entry that is part of the state. */
+	readonly sequence: number;
+	/** Of the state and what is around it. */
+	readonly bytes: Bytes;
+	readonly durability: Durability;
+	readonly directorySynced: boolean;
+	readonly durationMs: Milliseconds;
+}
+
+/** Files given up in this process, by identity: the system may take for written what is not. */
+function givenUpFiles(scope: object): Set<string> {
+	return sharedPart(scope, 'journal-files-given-up', () => new Set<string>());
+}
+
+export class JournalLog {
+	readonly #ports: CommitPorts;
+	readonly #target: Target;
+	#file: JournalFile;
+	#directorySynced: boolean;
+	#givenUp: boolean;
+
+	constructor(ports: CommitPorts, target: Target, file: JournalFile, directorySynced: boolean) {
+		this.#ports = ports;
+		this.#target = target;
+		this.#file = file;
+		this.#directorySynced = directorySynced;
+		this.#givenUp = givenUpFiles(ports.fileSystem.scope).has(file.identity);
+	}
+
+	/** Behind the first line of the file. */
+	get base(): JournalPosition {
+		return this.#file.base;
+	}
+
+	/** Behind the last group that is durable. */
+	get end(): JournalPosition {
+		return this.#file.end;
+	}
+
+	get identity(): string {
+		return this.#file.identity;
+	}
+
+	/** What an appended entry has. */
+	get durability(): Durability {
+		return this.#directorySynced ? 'full' : 'file';
+	}
+
+	/** True where nothing can be appended before a {@link JournalLog.checkpoint}. */
+	get givenUp(): boolean {
+		return this.#givenUp;
+	}
+
+	/**
+	 * Appends entries as one group; they are durable when it resolves.
+	 *
+	 * @throws DurableJsonError ERR_WRITE_FAILED; `not_applied` where the group is surely not in the file.
+	 */
+	async append(texts: readonly string[]): Promise<void> {
+		try {
+			await this.#file.append(texts);
+		} catch (error) {
+			if (!(error instanceof AppendFailure)) throw error;
+			const { step, cause } = error;
+			const cut = step === 'write' && (await this.#cutBack());
+			if (!cut) this.#giveUp();
+			throw this.#error(step, cause, cut ? 'not_applied' : 'unknown');
+		}
+	}
+
+	/**
+	 * Writes a file that begins with the state, and puts it in the place of the one before.
+	 *
+	 * @throws DurableJsonError; the file before goes on unless it {@link JournalLog.givenUp}.
+	 */
+	async checkpoint(state: unknown): Promise<Checkpointed> {
+		const { clock } = this.#ports;
+		const startMs = clock.monotonicMs();
+		const existing = await this.#lookAtPath();
+		const { sequence } = this.#file.end;
+		const next = await putNewFile(
+			{ ...this.#ports },
+			{ ...this.#target, existing },
+			{
+				sequence,
+				state,
+				mode: undefined,
+				create: false,
+			},
+		).catch((error: unknown) => {
+			if (error instanceof DurableJsonError && error.outcome === 'unknown') this.#giveUp();
+			throw error;
+		});
+		const before = this.#file;
+		this.#file = next.file;
+		// Which of the two files has the name after a power cut is open until the directory has been synced.
+		this.#givenUp = true;
+		try {
+			const { directorySynced, durability } = await next.harden();
+			this.#directorySynced = directorySynced;
+			this.#givenUp = false;
+			const bytes = this.#file.base.offset;
+			return { sequence, bytes, durability, directorySynced, durationMs: clock.monotonicMs() - startMs };
+		} finally {
+			givenUpFiles(this.#ports.fileSystem.scope).delete(before.identity);
+			await before.abandon();
+		}
+	}
+
+	/** To be called once. What is in the file stays as it is, but for what is not acknowledged. */
+	async close(): Promise<void> {
+		if (!this.#givenUp) return this.#file.close();
+		await this.#cutBack();
+		await this.#file.abandon();
+	}
+
+	/** @returns whether it worked. */
+	async #cutBack(): Promise<boolean> {
+		try {
+			await this.#file.cutBack();
+			return true;
+		} catch {
+			// What made the group fail is what counts.
+			return false;
+		}
+	}
+
+	#giveUp(): void {
+		this.#givenUp = true;
+		givenUpFiles(this.#ports.fileSystem.scope).add(this.#file.identity);
+	}
+
+	/** The file must be the one at the path: nobody else's is replaced. */
+	async #lookAtPath() {
+		const existing = await this.#ports.fileSystem.lstat(this.#target.key).catch((cause: unknown) => {
+			throw this.#error('resolve', cause, 'not_applied');
+		});
+		if (existing?.identity === this.#file.identity) return existing;
+		this.#giveUp();
+		throw this.#error('check', new Error('the file was removed or replaced'), 'not_applied');
+	}
+
+	#error(step: Step, cause: unknown, outcome: Outcome): DurableJsonError {
+		const { path } = this.#target;
+		const message = `writing ${path} failed at ${step}: ${messageOf(cause)}`;
+		return new DurableJsonError('ERR_WRITE_FAILED', message, { path, step, outcome, cause });
+	}
+}

@@ -1,0 +1,353 @@
+/**
+ * An open journal: gathers appends into groups, applies each group, logs it, and publishes the state when it is durable.
+ *
+ * One group is under way at a time; the state that it would lead to is kept apart until its sync is through, so that a
+ * group that fails leaves nothing to take back.
+ */
+import type { Target } from '../commit/target.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf } from '../errors.ts';
+import type { OpenFile } from '../ports/file-system.ts';
+import { EntryQueue, type QueueBounds, type WaitingEntries } from './entry-queue.ts';
+import type { JournalLog } from './journal-log.ts';
+import { guarded, readGroups } from './read-file.ts';
+import { toTexts } from './record.ts';
+import { JournalScanner } from './scanner.ts';
+import type {
+	AppendReceipt,
+	AutomaticCheckpoints,
+	CheckpointReceipt,
+	Journal,
+	JournalEntry,
+	JournalOpening,
+} from './types.ts';
+
+/** What entries do to a state. */
+export interface Rules<State, Entry> {
+	readonly apply: (state: State, entry: Entry) => State;
+	/** Validates an entry as JSON gives it back. Undefined where any is taken. */
+	readonly toEntry: ((raw: unknown, place?: string) => Promise<Entry>) | undefined;
+}
+
+export interface OpenJournalOptions<State, Entry> extends QueueBounds {
+	readonly rules: Rules<State, Entry>;
+	/** Undefined: none without being asked for. */
+	readonly checkpoints: AutomaticCheckpoints | undefined;
+	readonly onError: (error: unknown) => void;
+	/** Called when the file has been let go. */
+	readonly onClosed: () => void;
+}
+
+/** The entries take at least so much before a checkpoint is made without being asked for, unless the caller says otherwise. */
+const DEFAULT_CHECKPOINT_BYTES = 16 * 1024 * 1024;
+
+/** After an automatic checkpoint that failed there is none for so long. */
+const RETRY_MS = 10_000;
+
+export class OpenJournal<State, Entry> implements Journal<State, Entry> {
+	readonly path: string;
+	readonly opening: JournalOpening;
+	readonly #ports: CommitPorts;
+	readonly #target: Target;
+	readonly #log: JournalLog;
+	readonly #options: OpenJournalOptions<State, Entry>;
+	readonly #queue: EntryQueue<AppendReceipt>;
+	/** After every entry that is durable. */
+	#state: State;
+	#working: Promise<void> | undefined;
+	/** What made it impossible to go on. */
+	#broken: { readonly cause: unknown } | undefined;
+	#closing: Promise<void> | undefined;
+	/** When the oldest entry in the file was appended or replayed. */
+	#oldestMs: number | undefined;
+	/** No automatic checkpoint before. */
+	#notBeforeMs = Number.NEGATIVE_INFINITY;
+
+	constructor(
+		ports: CommitPorts,
+		target: Target,
+		log: JournalLog,
+		state: State,
+		opening: JournalOpening,
+		options: OpenJournalOptions<State, Entry>,
+	) {
+		this.path = target.path;
+		this.opening = opening;
+		this.#ports = ports;
+		this.#target = target;
+		this.#log = log;
+		this.#state = state;
+		this.#options = options;
+		this.#queue = new EntryQueue(target.path, options);
+		if (log.end.sequence > log.base.sequence) this.#oldestMs = ports.clock.monotonicMs();
+	}
+
+	get state(): State {
+		return this.#state;
+	}
+
+	get sequence(): number {
+		return this.#log.end.sequence;
+	}
+
+	append(entry: Entry): Promise<AppendReceipt> {
+		return this.#submit([entry]);
+	}
+
+	async appendAll(entries: Iterable<Entry>): Promise<AppendReceipt> {
+		if (typeof entries !== 'object' || entries === null || !(Symbol.iterator in entries)) {
+			throw invalidArgument('entries', 'an array or another iterable', entries);
+		}
+		return this.#submit(Array.from(entries));
+	}
+
+	checkpoint(): Promise<CheckpointReceipt> {
+		return new Promise((resolve, reject) => {
+			this.#assertOpen();
+			this.#queue.push({ run: () => this.#checkpoint().then(resolve, reject), reject });
+			this.#wake();
+		});
+	}
+
+	async *entries(from?: number): AsyncGenerator<JournalEntry<Entry>, void, undefined> {
+		if (from !== undefined) assertSequence(from);
+		this.#assertOpen();
+		const { fileSystem } = this.#ports;
+		const open = (): Promise<OpenFile> => guarded(this.path, 'open', () => fileSystem.open(this.#target.key, 'read'));
+		let { base, end, identity } = this.#log;
+		let file = await open();
+		// A checkpoint may come between the looking and the opening.
+		while (file.statSync().identity !== identity && this.#log.identity !== identity) {
+			await file.close();
+			({ base, end, identity } = this.#log);
+			file = await open();
+		}
+		try {
+			const first = from ?? base.sequence + 1;
+			if (first <= base.sequence) {
+				throw argumentOutOfRange('from', `at least ${base.sequence + 1}: what is before is in the checkpoint`, from);
+			}
+			const scanner = new JournalScanner(this.path, { from: base });
+			const { toEntry } = this.#options.rules;
+			for await (const groups of readGroups(file, this.path, scanner, base.offset, end.offset)) {
+				for (const group of groups) {
+					for (const [index, raw] of group.entries.entries()) {
+						const sequence = group.sequence + index;
+						if (sequence < first) continue;
+						const entry = toEntry === undefined ? (raw as Entry) : await toEntry(raw, `, entry ${sequence}`);
+						yield { sequence, entry };
+					}
+				}
+			}
+		} finally {
+			await file.close();
+		}
+	}
+
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.close();
+	}
+
+	#submit(entries: readonly unknown[]): Promise<AppendReceipt> {
+		return new Promise((resolve, reject) => {
+			this.#assertOpen();
+			const { texts, bytes } = toTexts(entries, this.path);
+			this.#queue.assertRoom(texts.length, bytes);
+			// What a replay will see.
+			const raw = texts.map((text) => JSON.parse(text) as unknown);
+			const { toEntry } = this.#options.rules;
+			const waiting: WaitingEntries<AppendReceipt> = {
+				texts,
+				bytes,
+				entries: toEntry === undefined ? raw : undefined,
+				validated: undefined,
+				rejected: false,
+				resolve,
+				reject,
+			};
+			if (toEntry !== undefined) waiting.validated = validateWaiting(waiting, raw, toEntry);
+			this.#queue.push(waiting);
+			this.#wake();
+		});
+	}
+
+	#assertOpen(): void {
+		if (this.#closing !== undefined) {
+			throw new DurableJsonError('ERR_CLOSED', `the journal ${this.path} is closed`, {
+				path: this.path,
+				step: 'submit',
+			});
+		}
+		if (this.#broken !== undefined) throw this.#brokenError();
+	}
+
+	#brokenError(): DurableJsonError {
+		const cause = this.#broken?.cause;
+		const message = `the journal ${this.path} cannot go on and is to be opened anew: ${messageOf(cause)}`;
+		return new DurableJsonError('ERR_JOURNAL_BROKEN', message, { path: this.path, step: 'submit', cause });
+	}
+
+	#wake(): void {
+		this.#working ??= this.#work();
+	}
+
+	/** Works until nothing waits. Never rejects. */
+	async #work(): Promise<void> {
+		await endOfTurn();
+		while (!this.#queue.isEmpty) {
+			await this.#next();
+			// Whoever waited for that has its turn: what it appends now joins the next group.
+			await endOfTurn();
+		}
+		this.#working = undefined;
+	}
+
+	async #next(): Promise<void> {
+		const next = await this.#queue.take();
+		if ('run' in next) {
+			await next.run();
+			return;
+		}
+		await this.#commitGroup(next);
+		if (this.#broken === undefined && this.#isCheckpointDue()) await this.#checkpointUnasked();
+	}
+
+	async #commitGroup(waiting: readonly WaitingEntries<AppendReceipt>[]): Promise<void> {
+		const { state, accepted } = this.#applyAll(waiting);
+		const texts = accepted.length === 1 ? (accepted[0]?.texts ?? []) : accepted.flatMap((each) => each.texts);
+		let { sequence } = this.#log.end;
+		try {
+			if (texts.length > 0) await this.#log.append(texts);
+		} catch (error) {
+			for (const { reject } of accepted) reject(error);
+			if (this.#log.givenUp) await this.#startAfresh();
+			return;
+		}
+		this.#state = state;
+		this.#oldestMs ??= this.#ports.clock.monotonicMs();
+		const { durability } = this.#log;
+		for (const { resolve, texts } of accepted) {
+			const firstSequence = Math.min(sequence + 1, sequence + texts.length);
+			sequence += texts.length;
+			resolve({ sequence, firstSequence, durability });
+		}
+	}
+
+	/** The state after all of them that `apply` takes, in their order; the others are rejected. */
+	#applyAll(waiting: readonly WaitingEntries<AppendReceipt>[]) {
+		const accepted: WaitingEntries<AppendReceipt>[] = [];
+		let state = this.#state;
+		for (const each of waiting) {
+			try {
+				let next = state;
+				for (const entry of each.entries ?? []) next = applyEntry(this.#options.rules, next, entry as Entry);
+				state = next;
+				accepted.push(each);
+			} catch (error) {
+				each.reject(error);
+			}
+		}
+		return { state, accepted };
+	}
+
+	#isCheckpointDue(): boolean {
+		const { checkpoints } = this.#options;
+		const nowMs = this.#ports.clock.monotonicMs();
+		if (checkpoints === undefined || nowMs < this.#notBeforeMs) return false;
+		const { base, end } = this.#log;
+		const { maxBytes = Math.max(DEFAULT_CHECKPOINT_BYTES, base.offset), maxEntries, maxAgeMs } = checkpoints;
+		return (
+			end.offset - base.offset >= maxBytes ||
+			(maxEntries !== undefined && end.sequence - base.sequence >= maxEntries) ||
+			(maxAgeMs !== undefined && this.#oldestMs !== undefined && nowMs - this.#oldestMs >= maxAgeMs)
+		);
+	}
+
+	async #checkpointUnasked(): Promise<void> {
+		try {
+			await this.#checkpoint();
+		} catch (error) {
+			this.#notBeforeMs = this.#ports.clock.monotonicMs() + RETRY_MS;
+			this.#options.onError(error);
+		}
+	}
+
+	/** The file has been given up: goes on with a new one, or not at all. */
+	async #startAfresh(): Promise<void> {
+		try {
+			await this.#checkpoint();
+		} catch {
+			// All who wait have been told.
+		}
+	}
+
+	async #checkpoint(): Promise<CheckpointReceipt> {
+		try {
+			return await this.#checkpointOnce();
+		} catch (error) {
+			if (!this.#log.givenUp) throw error;
+		}
+		try {
+			return await this.#checkpointOnce();
+		} catch (cause) {
+			if (!this.#log.givenUp) throw cause;
+			this.#broken = { cause };
+			const error = this.#brokenError();
+			this.#queue.rejectAll(error);
+			throw error;
+		}
+	}
+
+	async #checkpointOnce(): Promise<CheckpointReceipt> {
+		const checkpointed = await this.#log.checkpoint(this.#state);
+		this.#oldestMs = undefined;
+		return { path: this.path, ...checkpointed };
+	}
+
+	async #close(): Promise<void> {
+		try {
+			await this.#working;
+			await this.#log.close();
+		} finally {
+			this.#options.onClosed();
+		}
+	}
+}
+
+/** Applies one entry. @throws what `apply` throws, or a TypeError where it returns no state. */
+export function applyEntry<State, Entry>(rules: Rules<State, Entry>, state: State, entry: Entry): State {
+	const next = rules.apply(state, entry);
+	if (next === undefined) throw invalidArgument('what options.apply returns', 'the new state', next);
+	return next;
+}
+
+/** Never rejects: whoever appended it is told. */
+async function validateWaiting<Entry>(
+	waiting: WaitingEntries<AppendReceipt>,
+	raw: readonly unknown[],
+	toEntry: (raw: unknown) => Promise<Entry>,
+): Promise<void> {
+	try {
+		waiting.entries = await Promise.all(raw.map((each) => toEntry(each)));
+	} catch (error) {
+		waiting.entries = [];
+		waiting.rejected = true;
+		waiting.reject(error);
+	}
+}
+
+function assertSequence(from: unknown): void {
+	if (typeof from !== 'number') throw invalidArgument('from', 'a sequence', from);
+	if (!Number.isSafeInteger(from) || from < 1) throw argumentOutOfRange('from', 'an integer from 1', from);
+}
+
+/** Resolves when all that is ready to run in this turn of the event loop has run. */
+function endOfTurn(): Promise<void> {
+	// The queue of process.nextTick is looked at when that of the microtasks is empty.
+	return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
+}
