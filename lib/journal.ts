@@ -60,14 +60,6 @@ export async function openJournal<State, Entry>(
 	const restored = new Restored(absolute, checked);
 	const { opened, release } = await openWhenFree(target, checked, restored);
 	const { log, replayedEntries, cutBytes } = opened;
-	try {
-		// The system may take for written what it holds of the file, and it is not: another file will do.
-		if (log.givenUp) await log.checkpoint(restored.state);
-	} catch (error) {
-		await log.close();
-		release();
-		throw error;
-	}
 	const durationMs = ports.clock.monotonicMs() - startMs;
 	const opening = { created: restored.created, replayedEntries, cutBytes, durationMs };
 	return new OpenJournal(ports, target, log, restored.state, opening, { ...checked, onClosed: release });

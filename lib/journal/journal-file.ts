@@ -14,7 +14,7 @@ const MAX_AHEAD_BYTES = 1024 * 1024;
 let newlines = Buffer.alloc(MIN_AHEAD_BYTES, '\n');
 
 /** Newlines to write behind `offset`. */
-export function spaceAhead(offset: Bytes): Buffer {
+function spaceAhead(offset: Bytes): Buffer {
 	const bytes = Math.min(MAX_AHEAD_BYTES, Math.max(MIN_AHEAD_BYTES, offset));
 	if (newlines.length < bytes) newlines = Buffer.alloc(MAX_AHEAD_BYTES, '\n');
 	return newlines.subarray(0, bytes);
@@ -83,6 +83,27 @@ export class JournalFile {
 	/** Has the file a name? One that has not was removed, or another was put in its place. */
 	isLinked(): boolean {
 		return this.#file.statSync().linkCount > 0;
+	}
+
+	/**
+	 * Makes sure, where the file is opened, that all it holds is durable, and cuts off what stands behind. A process that was
+	 * killed has synced its last group not at all, or in vain: where a sync has failed, the system takes the bytes for written
+	 * until they are written again. The groups before were synced before the last one was written.
+	 *
+	 * @param lastGroup where the last one begins. Rejects with the system's error.
+	 */
+	async settle(lastGroup: Bytes): Promise<void> {
+		const { offset } = this.#end;
+		if (this.#allocatedBytes > offset) await this.#file.truncate(offset);
+		this.#allocatedBytes = offset;
+		const buffer = Buffer.allocUnsafe(Math.min(MAX_AHEAD_BYTES, offset - lastGroup));
+		for (let position = lastGroup; position < offset; ) {
+			const read = await this.#file.read(buffer, 0, Math.min(buffer.length, offset - position), position);
+			if (read === 0) throw new Error('the file has become shorter');
+			await this.#write(buffer.subarray(0, read), position);
+			position += read;
+		}
+		await this.#file.dataSync();
 	}
 
 	/** Removes durably what stands behind the last group. Rejects with the system's error. */

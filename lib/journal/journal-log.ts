@@ -9,7 +9,6 @@
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
-import { sharedPart } from '../shared-state.ts';
 import type { Bytes, Durability, Milliseconds } from '../types.ts';
 import { AppendFailure, type JournalFile } from './journal-file.ts';
 import { putNewFile } from './new-file.ts';
@@ -26,24 +25,18 @@ export interface Checkpointed {
 	readonly durationMs: Milliseconds;
 }
 
-/** Files given up in this process, by identity: the system may take for written what is not. */
-function givenUpFiles(scope: object): Set<string> {
-	return sharedPart(scope, 'journal-files-given-up', () => new Set<string>());
-}
-
 export class JournalLog {
 	readonly #ports: CommitPorts;
 	readonly #target: Target;
 	#file: JournalFile;
 	#directorySynced: boolean;
-	#givenUp: boolean;
+	#givenUp = false;
 
 	constructor(ports: CommitPorts, target: Target, file: JournalFile, directorySynced: boolean) {
 		this.#ports = ports;
 		this.#target = target;
 		this.#file = file;
 		this.#directorySynced = directorySynced;
-		this.#givenUp = givenUpFiles(ports.fileSystem.scope).has(file.identity);
 	}
 
 	/** Behind the first line of the file. */
@@ -82,7 +75,7 @@ export class JournalLog {
 			if (!(error instanceof AppendFailure)) throw error;
 			const { step, cause } = error;
 			const cut = step === 'write' && (await this.#cutBack());
-			if (!cut) this.#giveUp();
+			if (!cut) this.#givenUp = true;
 			throw this.#error(step, cause, cut ? 'not_applied' : 'unknown');
 		}
 	}
@@ -107,7 +100,7 @@ export class JournalLog {
 				create: false,
 			},
 		).catch((error: unknown) => {
-			if (error instanceof DurableJsonError && error.outcome === 'unknown') this.#giveUp();
+			if (error instanceof DurableJsonError && error.outcome === 'unknown') this.#givenUp = true;
 			throw error;
 		});
 		const before = this.#file;
@@ -121,7 +114,6 @@ export class JournalLog {
 			const bytes = this.#file.base.offset;
 			return { sequence, bytes, durability, directorySynced, durationMs: clock.monotonicMs() - startMs };
 		} finally {
-			givenUpFiles(this.#ports.fileSystem.scope).delete(before.identity);
 			await before.abandon();
 		}
 	}
@@ -144,18 +136,13 @@ export class JournalLog {
 		}
 	}
 
-	#giveUp(): void {
-		this.#givenUp = true;
-		givenUpFiles(this.#ports.fileSystem.scope).add(this.#file.identity);
-	}
-
 	/** The file must be the one at the path: nobody else's is replaced. */
 	async #lookAtPath() {
 		const existing = await this.#ports.fileSystem.lstat(this.#target.key).catch((cause: unknown) => {
 			throw this.#error('resolve', cause, 'not_applied');
 		});
 		if (existing?.identity === this.#file.identity) return existing;
-		this.#giveUp();
+		this.#givenUp = true;
 		throw this.#error('check', new Error('the file was removed or replaced'), 'not_applied');
 	}
 

@@ -11,7 +11,7 @@ import { createJsonSource } from '../json/json-source.ts';
 import { commitSlots } from '../schedule/slots.ts';
 import { nextSequence } from '../shared-state.ts';
 import type { Bytes } from '../types.ts';
-import { JournalFile, spaceAhead } from './journal-file.ts';
+import { JournalFile } from './journal-file.ts';
 import { baseHead, groupSeed, MAX_BASE_BYTES, TRAILER_BYTES, trailer } from './record.ts';
 
 export interface NewFileOptions {
@@ -58,7 +58,6 @@ export async function putNewFile(ports: CommitPorts, target: Target, options: Ne
 		const crc = await writeState(head, options.state, target.path, write);
 		await write(Buffer.from(trailer(crc)));
 		const base = { offset: document.bytes, sequence: options.sequence, crc, seed: groupSeed(id) };
-		await write(spaceAhead(base.offset));
 		await inSlot(async () => {
 			await document.stage();
 			await document.publish(() => {});

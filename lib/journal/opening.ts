@@ -50,10 +50,9 @@ export async function openFound(ports: CommitPorts, target: Target, file: OpenFi
 	await begin();
 	const sizeBytes = file.statSync().sizeBytes;
 	const journal = new JournalFile(file, base ?? end, end, sizeBytes);
-	// A process that was killed has synced neither its last group nor, after a checkpoint, the name; what the new state is made
-	// of must not be lost any more. A process that was cut off while it wrote leaves what has never been acknowledged.
 	const directorySynced = await hardened(path, async () => {
-		await (torn ? journal.cutBack() : file.dataSync());
+		await journal.settle(scanner.lastGroup ?? end.offset);
+		// A process that was killed after a checkpoint may not have synced the name.
 		return syncDirectory(ports, target);
 	});
 	const cutBytes = torn ? sizeBytes - end.offset : 0;

@@ -48,6 +48,7 @@ export class JournalScanner {
 	#baseEnd: JournalPosition | undefined;
 	/** Behind the last whole line. */
 	#position: JournalPosition | undefined;
+	#lastGroup: Bytes | undefined;
 	/** Where the line begins that is being read. */
 	#offset: Bytes;
 	/** The beginning of a line whose end has not come yet; of one that is too long, the last bytes. */
@@ -76,6 +77,11 @@ export class JournalScanner {
 	/** Behind the first line, once it has been read. */
 	get baseEnd(): JournalPosition | undefined {
 		return this.#baseEnd;
+	}
+
+	/** Where the last group so far begins; undefined before the first. */
+	get lastGroup(): Bytes | undefined {
+		return this.#lastGroup;
 	}
 
 	/** Behind the last whole line so far; undefined before the first. */
@@ -186,6 +192,7 @@ export class JournalScanner {
 	#readGroup(start: Bytes, line: Buffer, { crc, seed, sequence }: JournalPosition): GroupLine | undefined {
 		const group = this.#whole(start, () => decodeGroup(line, seed));
 		if (group?.prev !== crc || group.sequence !== sequence + 1) return undefined;
+		this.#lastGroup = start;
 		this.#position = { offset: this.#offset, sequence: sequence + group.entries.length, crc: group.crc, seed };
 		return group;
 	}

@@ -1,6 +1,15 @@
 /** What a power cut may leave of a volume: every outcome that POSIX allows, as far as a bound lets them be tried. */
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
-import type { DirectoryNode, EntryChange, FileNode, FileState, Survivors, Volume } from './volume.ts';
+import {
+	type DirectoryNode,
+	type EntryChange,
+	type FileNode,
+	type FileState,
+	firstDifference,
+	lastDifference,
+	type Survivors,
+	type Volume,
+} from './volume.ts';
 
 /** A bound on the states of one crash, and the seed of the choice where there are more. */
 export interface CrashStateOptions {
@@ -132,21 +141,37 @@ function orderedFate(volume: Volume): OpenFate {
 	return { outcomes };
 }
 
+/**
+ * What was synced and not written to since stays: the bytes before the first and, in a file of the same length, behind the last
+ * that differ, and a length that the file has not fallen below.
+ */
 function fileFate(node: FileNode): OpenFate {
-	const { now, durable } = node;
+	const { now, durable, cutToBytes } = node;
 	const fresh = now.content;
 	const old = durable.content;
-	const half = Math.floor(fresh.length / 2);
 	const contents: Array<[string, Uint8Array]> = [['all', fresh]];
 	if (fresh !== old) {
-		contents.push(
-			['half', fresh.slice(0, half)],
-			['NULs', new Uint8Array(fresh.length)],
-			['NULs, then the second half', overlay(new Uint8Array(fresh.length), fresh.subarray(half), half)],
-			['the first half over the old content', overlay(old, fresh.subarray(0, half), 0)],
-			['every other quarter over the old content', mixed(old, fresh)],
+		const minBytes = Math.min(old.length, fresh.length, cutToBytes);
+		const start = Math.min(minBytes, firstDifference(old, fresh));
+		const end = cutToBytes >= old.length ? lastDifference(old, fresh, start) : fresh.length;
+		const part = fresh.subarray(start, end);
+		const oldPart = old.subarray(start, end < fresh.length ? end : undefined);
+		const half = Math.floor(part.length / 2);
+		const parts: Array<[string, Uint8Array]> = [
+			['half', part.subarray(0, half)],
+			['NULs', new Uint8Array(part.length)],
+			['NULs, then the second half', overlay(new Uint8Array(part.length), part.subarray(half), half)],
+			['the first half over the old content', overlay(oldPart, part.subarray(0, half), 0)],
+			['every other quarter over the old content', mixed(oldPart, part)],
 			['empty', new Uint8Array(0)],
-		);
+		];
+		for (const [text, bytes] of parts) {
+			const cut = overlay(fresh.slice(0, start), bytes, start);
+			// Where it is not cut short, what stood behind it stands there still.
+			const kept = old.subarray(Math.min(cut.length, old.length), Math.max(cut.length, minBytes));
+			const whole = overlay(cut, kept, cut.length);
+			contents.push([text, end < fresh.length ? overlay(whole, fresh.subarray(end), end) : whole]);
+		}
 	}
 	contents.push(['as last synced', old]);
 	const outcomes: Array<[string, FileState]> = contents.map(([text, content]) => [text, { ...now, content }]);

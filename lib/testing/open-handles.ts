@@ -1,7 +1,17 @@
 /** The open files of a simulated disk: what a handle may do, what a write takes, and who holds which lock. */
 import type { FileStat, LockAttempt, OpenDirectory, OpenFile, OpenFileSync, OpenMode } from '../ports/file-system.ts';
 import type { CallName, CallPlan, CallSequence } from './disk-calls.ts';
-import { type DirectoryNode, type FileNode, type Inode, syncDirectory, systemError, type Volume } from './volume.ts';
+import {
+	type DirectoryNode,
+	type FileNode,
+	type Inode,
+	makeDurable,
+	rewritten,
+	spoil,
+	syncDirectory,
+	systemError,
+	type Volume,
+} from './volume.ts';
 
 /** One open handle. `elsewhere`: another program's, neither counted nor ever closed by the library. */
 export interface Handle {
@@ -149,6 +159,7 @@ export class HandleTable {
 			grown.set(content);
 			grown.set(buffer.subarray(offset, offset + taken), start);
 			node.now = { ...node.now, content: grown, modifiedMs: this.#rules.epochMs() };
+			rewritten(node, start, start + taken);
 			return taken;
 		});
 	}
@@ -168,9 +179,9 @@ export class HandleTable {
 		if (node.kind !== 'file') return this.#plan(handle, name, () => {});
 		let covered = node.now;
 		const plan = this.#plan(handle, name, () => {
-			if (node.syncLies) return;
+			if (node.spoiled !== undefined) return;
 			const { content, modifiedMs } = covered;
-			node.durable = name === 'sync' ? covered : { ...node.durable, content, modifiedMs };
+			makeDurable(node, name === 'sync' ? covered : { ...node.durable, content, modifiedMs });
 		});
 		return {
 			...plan,
@@ -179,7 +190,7 @@ export class HandleTable {
 				covered = node.now;
 			},
 			applyFailed: () => {
-				node.syncLies = true;
+				spoil(node, covered);
 			},
 		};
 	}
@@ -208,6 +219,8 @@ export class HandleTable {
 			const content = new Uint8Array(lengthBytes);
 			content.set(node.now.content.subarray(0, lengthBytes));
 			node.now = { ...node.now, content, modifiedMs: this.#rules.epochMs() };
+			node.cutToBytes = Math.min(node.cutToBytes, lengthBytes);
+			rewritten(node, lengthBytes, Number.POSITIVE_INFINITY);
 		});
 	}
 

@@ -58,7 +58,8 @@ export interface CrashState {
  * - Calls are numbered from 1 and carried out one by one, in later turns of the event loop; runs are repeatable.
  * - Syncs take longer than other calls and cover what was done before they were given, nothing that came during them.
  * - After a crash, asynchronous calls never settle and synchronous ones throw `SimulatedCrash`.
- * - A `sync` of a file that was made to fail spoils the file: its later syncs succeed and store nothing, as on Linux,
+ * - A `sync` of a file that was made to fail spoils the file: its later syncs succeed and store nothing until what was not
+ *   synced has been written again, as on Linux,
  *   where a failed fsync marks the pages clean. A directory's sync that failed can be repeated.
  * - Paths are absolute, with `/`. Permissions are recorded, not enforced.
  */

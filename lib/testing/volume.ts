@@ -14,14 +14,25 @@ export interface FileState {
 	readonly modifiedMs: number;
 }
 
+/** Bytes of a file, from `start` up to `end`. */
+export interface Span {
+	readonly start: number;
+	readonly end: number;
+}
+
 /** A file: what readers see now, and what the medium holds. */
 export interface FileNode {
 	readonly kind: 'file';
 	readonly number: number;
 	now: FileState;
 	durable: FileState;
-	/** A sync of it failed: the kernel marked the pages clean, so that later syncs succeed and store nothing. */
-	syncLies: boolean;
+	/** The shortest that it has been since: what was cut off and written again may be lost in part. */
+	cutToBytes: number;
+	/**
+	 * A sync of it failed: the kernel marked the pages clean, so that later syncs succeed and store nothing, until all that
+	 * was to be synced has been written again.
+	 */
+	spoiled: Span | undefined;
 	linkCount: number;
 }
 
@@ -147,7 +158,15 @@ export class Volume {
 	createFile(directory: DirectoryNode, name: string, mode: number, modifiedMs: number): FileNode {
 		const state = { content: new Uint8Array(0), mode, uid: 1000, gid: 1000, modifiedMs };
 		const number = this.#nextInode++;
-		const node: FileNode = { kind: 'file', number, now: state, durable: state, syncLies: false, linkCount: 0 };
+		const node: FileNode = {
+			kind: 'file',
+			number,
+			now: state,
+			durable: state,
+			cutToBytes: Number.POSITIVE_INFINITY,
+			spoiled: undefined,
+			linkCount: 0,
+		};
 		return this.#place(directory, name, node);
 	}
 
@@ -172,7 +191,7 @@ export class Volume {
 	/** Everything is on the medium, as after a sync(2) that worked. */
 	settle(): void {
 		for (const node of this.#inodes.values()) {
-			if (node.kind === 'file') node.durable = node.now;
+			if (node.kind === 'file') makeDurable(node, node.now);
 			if (node.kind === 'directory') syncDirectory(node);
 		}
 	}
@@ -209,7 +228,8 @@ export class Volume {
 			},
 			(node) => {
 				const state = survivors.files.get(node.number) ?? node.durable;
-				return { ...node, now: state, durable: state, syncLies: false };
+				const unharmed = { cutToBytes: Number.POSITIVE_INFINITY, spoiled: undefined };
+				return { ...node, now: state, durable: state, ...unharmed };
 			},
 		);
 	}
@@ -285,6 +305,45 @@ export class Volume {
 		const path = trail.map((step) => step.name).join('/');
 		return { directory: trail.at(-2)?.node ?? this.root, name: at.name, node: at.node, path: path === '' ? '/' : path };
 	}
+}
+
+/** Puts a state of a file on the medium; what was changed after it is not. */
+export function makeDurable(node: FileNode, state: FileState): void {
+	node.durable = state;
+	if (node.now.content === state.content) node.cutToBytes = Number.POSITIVE_INFINITY;
+}
+
+/** A sync of a state of a file has failed. */
+export function spoil(node: FileNode, { content }: FileState): void {
+	const kept = node.durable.content;
+	const start = Math.min(firstDifference(kept, content), content.length - 1, node.spoiled?.start ?? content.length);
+	const end = Math.max(lastDifference(kept, content, start), node.spoiled?.end ?? 0);
+	node.spoiled = { start: Math.max(0, start), end };
+}
+
+/** Bytes of a file have been written, or are gone: no sync is owed to them any more. */
+export function rewritten(node: FileNode, from: number, to: number): void {
+	if (node.spoiled === undefined) return;
+	let { start, end } = node.spoiled;
+	if (from <= start) start = Math.max(start, to);
+	else if (to >= end) end = Math.min(end, from);
+	node.spoiled = start < end ? { start, end } : undefined;
+}
+
+/** Where two files begin to differ. */
+export function firstDifference(a: Uint8Array, b: Uint8Array): number {
+	const limit = Math.min(a.length, b.length);
+	let at = 0;
+	while (at < limit && a[at] === b[at]) at++;
+	return at;
+}
+
+/** Behind which all is equal in two files of the same length, at least `start`; else the end of the second. */
+export function lastDifference(a: Uint8Array, b: Uint8Array, start: number): number {
+	let end = b.length;
+	if (a.length !== b.length) return end;
+	while (end > start && a[end - 1] === b[end - 1]) end--;
+	return end;
 }
 
 /** Puts the changes of a directory on the medium: those given, in their order. */

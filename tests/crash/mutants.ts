@@ -172,7 +172,7 @@ class ParentSyncDropped extends PassingPort {
 
 class SyncErrorsSwallowed extends PassingPort {
 	override wrapFile(file: OpenFile): OpenFile {
-		return { ...file, sync: () => file.sync().catch(() => {}) };
+		return { ...file, sync: () => file.sync().catch(() => {}), dataSync: () => file.dataSync().catch(() => {}) };
 	}
 
 	override wrapDirectory(directory: OpenDirectory): OpenDirectory {

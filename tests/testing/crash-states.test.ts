@@ -72,6 +72,32 @@ describe('a power cut', () => {
 		expect(states(disk)).toEqual(['/a=abcd']);
 	});
 
+	it('loses nothing of what was synced and not written to since', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a', 'ab....yz');
+		const file = await disk.open('/a', 'update');
+		await file.write(text('wxyz'), 0, 4, 2);
+		// The last two are what stood there, or the second half of what was written: either way, they are there.
+		expect(new Set(states(disk))).toEqual(
+			new Set(['/a=abwxyzyz', '/a=abwx..yz', '/a=ab0000yz', '/a=ab00yzyz', '/a=abw.y.yz', '/a=ab....yz']),
+		);
+		await file.dataSync();
+		await file.write(text('more'), 0, 4, null);
+		for (const state of states(disk)) expect(state).toMatch(/^\/a=abwxyzyz/);
+	});
+
+	it('may lose what was cut off and written again', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a', 'abcdef');
+		const file = await disk.open('/a', 'update');
+		await file.truncate(2);
+		await file.write(text('cdef'), 0, 4, 2);
+		expect(new Set(states(disk))).toContain('/a=ab');
+		expect(new Set(states(disk))).toContain('/a=ab0000');
+		await file.dataSync();
+		expect(states(disk)).toEqual(['/a=abcdef']);
+	});
+
 	it('keeps metadata by sync, not by dataSync', async () => {
 		const disk = new SimulatedDisk();
 		disk.plantFile('/a', '1', { mode: 0o600 });
