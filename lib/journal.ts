@@ -231,13 +231,13 @@ async function open<State, Entry>(
 	}
 	if (found === 'busy' || found === 'between-names') return 'busy';
 	if (found === 'missing') {
-		const opened = await createNew(ports, target, await restored.create(), mode);
+		const opened = await createNew(ports, target, await restored.create(), { mode, lock });
 		// What a process that was killed here has left.
 		await sweepDirectory(ports, directory);
 		return opened ?? 'busy';
 	}
 	try {
-		return await openFound(ports, target, found, restored);
+		return await openFound(ports, target, lock, found, restored);
 	} catch (error) {
 		await found.close();
 		throw error;

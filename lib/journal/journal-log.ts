@@ -12,6 +12,7 @@ import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.
 import type { Bytes, Durability, Milliseconds } from '../types.ts';
 import { AppendFailure, type JournalFile } from './journal-file.ts';
 import { putNewFile } from './new-file.ts';
+import type { JournalLock } from './open-file.ts';
 import type { JournalPosition } from './scanner.ts';
 
 /** A new file in place of the one before. */
@@ -28,13 +29,15 @@ export interface Checkpointed {
 export class JournalLog {
 	readonly #ports: CommitPorts;
 	readonly #target: Target;
+	readonly #lock: JournalLock;
 	#file: JournalFile;
 	#directorySynced: boolean;
 	#givenUp = false;
 
-	constructor(ports: CommitPorts, target: Target, file: JournalFile, directorySynced: boolean) {
+	constructor(ports: CommitPorts, target: Target, lock: JournalLock, file: JournalFile, directorySynced: boolean) {
 		this.#ports = ports;
 		this.#target = target;
+		this.#lock = lock;
 		this.#file = file;
 		this.#directorySynced = directorySynced;
 	}
@@ -98,6 +101,7 @@ export class JournalLog {
 				state,
 				mode: undefined,
 				create: false,
+				lock: this.#lock,
 			},
 		).catch((error: unknown) => {
 			if (error instanceof DurableJsonError && error.outcome === 'unknown') this.#givenUp = true;

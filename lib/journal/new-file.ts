@@ -4,7 +4,7 @@ import { giveBuffer, takeBuffer } from '../commit/buffers.ts';
 import { noText } from '../commit/own-failure.ts';
 import { type Achieved, PendingDocument } from '../commit/pending-document.ts';
 import type { Target } from '../commit/target.ts';
-import type { CommitPorts } from '../commit/temp-file.ts';
+import { type CommitPorts, lockless } from '../commit/temp-file.ts';
 import { DurableJsonError, messageOf } from '../errors.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import { createJsonSource } from '../json/json-source.ts';
@@ -12,6 +12,7 @@ import { commitSlots } from '../schedule/slots.ts';
 import { nextSequence } from '../shared-state.ts';
 import type { Bytes } from '../types.ts';
 import { JournalFile } from './journal-file.ts';
+import { type JournalLock, noLocks } from './open-file.ts';
 import { baseHead, groupSeed, MAX_BASE_BYTES, TRAILER_BYTES, trailer } from './record.ts';
 
 export interface NewFileOptions {
@@ -22,6 +23,7 @@ export interface NewFileOptions {
 	readonly mode: number | undefined;
 	/** There is no journal yet: one that has come meanwhile is EEXIST. Otherwise the caller has it open. */
 	readonly create: boolean;
+	readonly lock: JournalLock;
 }
 
 export interface NewFile {
@@ -34,7 +36,7 @@ export interface NewFile {
 /**
  * Writes the file and puts it in place.
  *
- * @throws DurableJsonError of the commit protocol, or ERR_NOT_SERIALIZABLE; the journal stays as it is unless the outcome is
+ * @throws DurableJsonError of the commit protocol, ERR_NOT_SERIALIZABLE, or ERR_UNSUPPORTED (no locks); the journal stays as it is unless the outcome is
  * `unknown`.
  */
 export async function putNewFile(ports: CommitPorts, target: Target, options: NewFileOptions): Promise<NewFile> {
@@ -54,6 +56,7 @@ export async function putNewFile(ports: CommitPorts, target: Target, options: Ne
 	);
 	const write = (bytes: Buffer): Promise<void> => inSlot(() => document.write(bytes, bytes.length));
 	try {
+		if (options.lock === 'file' && lockless(ports.fileSystem).has(target.directory)) throw noLocks(target);
 		const head = baseHead(id, options.sequence);
 		const crc = await writeState(head, options.state, target.path, write);
 		await write(Buffer.from(trailer(crc)));

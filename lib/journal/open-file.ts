@@ -69,7 +69,8 @@ async function openExisting(fileSystem: FileSystem, path: string): Promise<OpenF
 	}
 }
 
-function noLocks({ path }: Target): DurableJsonError {
+/** ERR_UNSUPPORTED */
+export function noLocks({ path }: Target): DurableJsonError {
 	const message = `${path} cannot be locked against other processes (no kernel locks here; see the option 'lock')`;
 	return new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'lock' });
 }

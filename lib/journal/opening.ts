@@ -8,7 +8,8 @@ import type { OpenFile } from '../ports/file-system.ts';
 import type { Bytes } from '../types.ts';
 import { JournalFile } from './journal-file.ts';
 import { JournalLog } from './journal-log.ts';
-import { putNewFile } from './new-file.ts';
+import { type NewFileOptions, putNewFile } from './new-file.ts';
+import type { JournalLock } from './open-file.ts';
 import { readGroups } from './read-file.ts';
 import type { GroupLine } from './record.ts';
 import { JournalScanner } from './scanner.ts';
@@ -33,7 +34,13 @@ export interface Opened {
  * @throws DurableJsonError ERR_CORRUPT, ERR_UNSUPPORTED, ERR_READ_FAILED, ERR_WRITE_FAILED, or what `replay` throws. The file
  * is open still.
  */
-export async function openFound(ports: CommitPorts, target: Target, file: OpenFile, replay: Replay): Promise<Opened> {
+export async function openFound(
+	ports: CommitPorts,
+	target: Target,
+	lock: JournalLock,
+	file: OpenFile,
+	replay: Replay,
+): Promise<Opened> {
 	const { path } = target;
 	const scanner = new JournalScanner(path);
 	let base: JournalScanner['position'];
@@ -57,7 +64,7 @@ export async function openFound(ports: CommitPorts, target: Target, file: OpenFi
 	});
 	const cutBytes = torn ? sizeBytes - end.offset : 0;
 	if (torn) recoverChannel.publish({ path: target.key, action: 'cut' });
-	const log = new JournalLog(ports, target, journal, directorySynced);
+	const log = new JournalLog(ports, target, lock, journal, directorySynced);
 	return { log, replayedEntries: end.sequence - journal.base.sequence, cutBytes };
 }
 
@@ -71,13 +78,17 @@ export async function createNew(
 	ports: CommitPorts,
 	target: Target,
 	state: unknown,
-	mode: number | undefined,
+	options: Pick<NewFileOptions, 'mode' | 'lock'>,
 ): Promise<Opened | undefined> {
 	try {
-		const { file, harden } = await putNewFile(ports, target, { sequence: 0, state, mode, create: true });
+		const { file, harden } = await putNewFile(ports, target, { sequence: 0, state, create: true, ...options });
 		try {
 			const { directorySynced } = await harden();
-			return { log: new JournalLog(ports, target, file, directorySynced), replayedEntries: 0, cutBytes: 0 };
+			return {
+				log: new JournalLog(ports, target, options.lock, file, directorySynced),
+				replayedEntries: 0,
+				cutBytes: 0,
+			};
 		} catch (error) {
 			await file.abandon();
 			throw error;
