@@ -116,6 +116,11 @@ export function messageOf(error: unknown): string {
 	}
 }
 
+/** Where nobody else is told of an error, the process is. */
+export function warn(error: unknown): void {
+	process.emitWarning(error instanceof Error ? error : messageOf(error));
+}
+
 /** A bad argument: TypeError with the code `ERR_INVALID_ARGUMENT`, naming the option and the value. */
 export function invalidArgument(name: string, expected: string, actual: unknown): TypeError {
 	return Object.assign(new TypeError(describeArgument(name, expected, actual)), { code: 'ERR_INVALID_ARGUMENT' });

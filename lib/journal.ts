@@ -2,7 +2,7 @@
 import { claimSweep, sweepDirectory } from './commit/sweep.ts';
 import { resolveTarget, type Target } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
-import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
+import { DurableJsonError, invalidArgument, messageOf, warn } from './errors.ts';
 import { type JournalLock, openLocked } from './journal/open-file.ts';
 import { applyEntry, OpenJournal, type Rules } from './journal/open-journal.ts';
 import { createNew, type Opened, openFound, type Replay } from './journal/opening.ts';
@@ -11,10 +11,10 @@ import type { AutomaticCheckpoints, Journal, JournalOptions } from './journal/ty
 import {
 	asOptions,
 	checkFunction,
-	checkInteger,
 	checkMode,
 	checkPositive,
 	checkSchema,
+	checkTimeout,
 	toAbsolutePath,
 } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
@@ -90,7 +90,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 	checkSchema(schema);
 	checkSchema(entrySchema, 'options.entrySchema');
 	if (lock !== 'file' && lock !== 'process') throw invalidArgument('options.lock', "'file' or 'process'", lock);
-	checkInteger('options.lockTimeoutMs', lockTimeoutMs, 0, Number.MAX_SAFE_INTEGER);
+	checkTimeout('lockTimeoutMs', lockTimeoutMs);
 	if (mode !== undefined) checkMode(mode);
 	checkFunction('options.onError', onError);
 	checkPositive('maxQueuedEntries', maxQueuedEntries, Number.POSITIVE_INFINITY);
@@ -99,7 +99,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 		ports: { fileSystem, clock },
 		initial,
 		toState: async (raw) => (schema === undefined ? (raw as State) : validate(schema, raw, path, ', the state,')),
-		rules: { apply, toEntry: entrySchema && ((raw, place) => validate(entrySchema, raw, path, place)) },
+		rules: { apply, toEntry: entrySchema && (async (raw, place) => validate(entrySchema, raw, path, place)) },
 		checkpoints: checkpoint === false ? undefined : checkCheckpoints(checkpoint),
 		lock,
 		lockTimeoutMs,
@@ -242,8 +242,4 @@ async function open<State, Entry>(
 		await found.close();
 		throw error;
 	}
-}
-
-function warn(error: unknown): void {
-	process.emitWarning(error instanceof Error ? error : messageOf(error));
 }

@@ -2,7 +2,7 @@
 import { sweepDirectory } from './commit/sweep.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { type Content, fileContent, linesContent, noContent, sizeOf, valueContent } from './content.ts';
-import { codeOf, DurableJsonError, invalidArgument, messageOf } from './errors.ts';
+import { codeOf, DurableJsonError, invalidArgument, warn } from './errors.ts';
 import { holdSource, releaseSource } from './json/one-shot.ts';
 import { LOCK_TIMEOUT_MS } from './lock/document-lock.ts';
 import { documentRegistry, type LockMode } from './lock/document-registry.ts';
@@ -370,8 +370,4 @@ function checkedStrategy(strategy: Strategy | undefined): Strategy | undefined {
 function throwAll(errors: readonly unknown[], what: string): void {
 	if (errors.length === 1) throw errors[0];
 	if (errors.length > 1) throw new AggregateError(errors, `${errors.length} ${what}`);
-}
-
-function warn(error: unknown): void {
-	process.emitWarning(error instanceof Error ? error : messageOf(error));
 }

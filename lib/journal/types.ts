@@ -42,7 +42,7 @@ export interface JournalOptions<State, Entry> extends Ports {
 	 * @defaultValue `'file'`
 	 */
 	readonly lock?: JournalLock | undefined;
-	/** How long to wait for a journal that is open elsewhere. @defaultValue 0 */
+	/** How long to wait for a journal that is open elsewhere, until it is ERR_LOCK_TIMEOUT. @defaultValue 0 */
 	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/** Permission bits for a journal that does not exist yet; an existing one keeps its own. */
 	readonly mode?: number | undefined;
