@@ -21,6 +21,8 @@ export interface Terminal {
 	print(line: string): void;
 	/** A line about what went wrong. */
 	complain(line: string): void;
+	/** Resolves when whoever reads the result has kept up. */
+	drained(): Promise<void>;
 	/** What stands in the last line meanwhile, where somebody watches; `''` clears it. */
 	progress(line: string): void;
 }

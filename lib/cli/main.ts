@@ -6,10 +6,18 @@
 import { parseArgs } from 'node:util';
 import { codeOf, messageOf } from '../errors.ts';
 import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
+import { journalDumpCommand } from './journal-dump-command.ts';
+import { journalVerifyCommand } from './journal-verify-command.ts';
 import { recoverCommand } from './recover-command.ts';
 import { verifyCommand } from './verify-command.ts';
 
-const commands: Readonly<Record<string, Command>> = { recover: recoverCommand, verify: verifyCommand };
+/** By name, of one word or two. */
+const commands: Readonly<Record<string, Command>> = {
+	recover: recoverCommand,
+	verify: verifyCommand,
+	'journal verify': journalVerifyCommand,
+	'journal dump': journalDumpCommand,
+};
 
 /** The last line is rewritten no more often than it can be read. */
 const PROGRESS_INTERVAL_MS = 100;
@@ -29,6 +37,18 @@ function openTerminal(): Terminal {
 		complain(line) {
 			clear();
 			process.stderr.write(`${line}\n`);
+		},
+		async drained() {
+			const { stdout } = process;
+			if (!stdout.writableNeedDrain || stdout.destroyed) return;
+			await new Promise<void>((resolve) => {
+				const done = (): void => {
+					stdout.off('drain', done).off('close', done);
+					resolve();
+				};
+				// It closes where who reads it stops before the end.
+				stdout.on('drain', done).on('close', done);
+			});
 		},
 		progress(line) {
 			const nowMs = performance.now();
@@ -59,7 +79,9 @@ function usage(): string {
 }
 
 async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-	const [name = '', ...rest] = args;
+	const words = Object.hasOwn(commands, args.slice(0, 2).join(' ')) ? 2 : 1;
+	const name = args.slice(0, words).join(' ');
+	const rest = args.slice(words);
 	if (['--help', '-h', 'help'].includes(name)) {
 		terminal.print(usage());
 		return EXIT.ok;

@@ -56,6 +56,8 @@ export class JournalScanner {
 	#heldBytes = 0;
 	/** How long that line is so far. */
 	#lineBytes = 0;
+	/** What is thrown when the groups before it have been handed out. */
+	#failure: DurableJsonError | undefined;
 	/** True once something else than the next line has come. */
 	#ended = false;
 	#torn = false;
@@ -92,11 +94,22 @@ export class JournalScanner {
 	/**
 	 * The lines of entries that end in this chunk, which is the caller's own again afterwards.
 	 *
-	 * @throws DurableJsonError ERR_CORRUPT, ERR_UNSUPPORTED.
+	 * @throws DurableJsonError ERR_CORRUPT, ERR_UNSUPPORTED, once all groups before have been handed out.
 	 */
 	push(chunk: Uint8Array): GroupLine[] {
-		const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+		if (this.#failure !== undefined) throw this.#failure;
 		const groups: GroupLine[] = [];
+		try {
+			this.#scan(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length), groups);
+		} catch (error) {
+			// What comes before the damage is told first.
+			if (groups.length === 0 || !(error instanceof DurableJsonError)) throw error;
+			this.#failure = error;
+		}
+		return groups;
+	}
+
+	#scan(buffer: Buffer, groups: GroupLine[]): void {
 		let start = 0;
 		for (let end = buffer.indexOf(NEWLINE); end !== -1; end = buffer.indexOf(NEWLINE, start)) {
 			const group = this.#endLine(buffer.subarray(start, end));
@@ -107,7 +120,6 @@ export class JournalScanner {
 			while (buffer[start] === NEWLINE) start += this.#emptyLine();
 		}
 		if (start < buffer.length) this.#hold(Buffer.from(buffer.subarray(start)));
-		return groups;
 	}
 
 	/**
@@ -117,6 +129,7 @@ export class JournalScanner {
 	 * @throws DurableJsonError ERR_CORRUPT.
 	 */
 	end(): JournalPosition & { readonly torn: boolean } {
+		if (this.#failure !== undefined) throw this.#failure;
 		const position = this.#position;
 		if (position === undefined) throw this.#corrupt(0, 'its first line is not whole');
 		const rest = Buffer.concat(this.#pieces);

@@ -294,6 +294,24 @@ describe('a damaged journal', () => {
 		}
 	});
 
+	it('gives every entry before the damage, and then says what is wrong', () => {
+		const changed = Buffer.from(SMALL.bytes);
+		const [, , two = 0] = SMALL.ends;
+		changed[two + 40] = 0x21;
+		for (const size of [1, 100, 10_000]) {
+			const scanner = new JournalScanner('j');
+			const entries: unknown[] = [];
+			const scan = (): void => {
+				for (let at = 0; at < changed.length; at += size) {
+					for (const { entries: more } of scanner.push(changed.subarray(at, at + size))) entries.push(...more);
+				}
+				scanner.end();
+			};
+			expect(scan).toThrow(expect.objectContaining({ code: 'ERR_CORRUPT', offset: two }));
+			expect(entries).toEqual(ALL.slice(0, 3));
+		}
+	});
+
 	it('is read from any place between its lines', () => {
 		const scanner = new JournalScanner('j');
 		for (const [index, end] of SMALL.ends.entries()) {

@@ -1,0 +1,44 @@
+/** `durable-json journal dump <file>` */
+import { argumentOutOfRange, DurableJsonError } from '../errors.ts';
+import { surveyJournal } from '../journal/survey.ts';
+import { toAbsolutePath } from '../options.ts';
+import { nodeFileSystem } from '../platform/node-file-system.ts';
+import { type Command, EXIT } from './command.ts';
+
+export const journalDumpCommand: Command = {
+	usage: 'journal dump <file>',
+	summary: 'prints the entries of a journal, a line of JSON each, as far as they are whole',
+	options: {
+		from: { type: 'string', help: 'the sequence to begin with' },
+		state: { type: 'boolean', help: 'print the state that they are applied to, in a line before them' },
+	},
+	async run(argument, options, terminal) {
+		const from = typeof options.from === 'string' ? toSequence(options.from) : 0;
+		try {
+			await surveyJournal(nodeFileSystem, toAbsolutePath(argument), {
+				onState: async (state) => {
+					if (options.state) terminal.print(JSON.stringify({ state }));
+				},
+				onEntries: async (first, entries) => {
+					for (const [index, entry] of entries.entries()) {
+						if (first + index >= from) terminal.print(JSON.stringify({ seq: first + index, entry }));
+					}
+					await terminal.drained();
+				},
+			});
+			return EXIT.ok;
+		} catch (error) {
+			if (!(error instanceof DurableJsonError) || error.code !== 'ERR_CORRUPT') throw error;
+			terminal.complain(error.message);
+			return EXIT.bad;
+		}
+	},
+};
+
+function toSequence(text: string): number {
+	const sequence = Number(text);
+	if (text.trim() === '' || !Number.isSafeInteger(sequence) || sequence < 1) {
+		throw argumentOutOfRange('--from', 'a sequence, from 1', text);
+	}
+	return sequence;
+}
