@@ -17,6 +17,9 @@ export type WorkloadId =
 	| 'dump'
 	| 'rows'
 	| 'counter'
+	| 'append'
+	| 'append-64'
+	| 'replay'
 	| 'many-paths'
 	| 'scale-size'
 	| 'scale-paths'
@@ -53,6 +56,10 @@ export interface Store {
 	saveRows?(name: string, rows: AsyncIterable<unknown>): Promise<unknown>;
 	/** Changes what stands under the name, so that no change made at the same time is lost. */
 	update?(name: string, change: (value: Counter) => void): Promise<unknown>;
+	/** Adds an entry to a log, none of whose entries may be lost; resolves when it is as safe as the candidate makes it. */
+	append?(entry: unknown): Promise<unknown>;
+	/** How many entries are in the log. */
+	appended?(): Promise<number> | number;
 	/** What stands under the name. Default: the file of that name. */
 	read?(name: string): Promise<unknown> | unknown;
 	/** Commits so far, where it is no file for each. */

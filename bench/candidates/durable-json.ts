@@ -38,6 +38,9 @@ export const durableJson: readonly Candidate[] = [
 		'dump',
 		'rows',
 		'counter',
+		'append',
+		'append-64',
+		'replay',
 		'many-paths',
 		'scale-size',
 		'scale-paths',
@@ -107,7 +110,23 @@ function openStore(
 	const unbounded = { maxQueuedValues: Number.POSITIVE_INFINITY, maxQueuedBytes: Number.POSITIVE_INFINITY };
 	const writer = library.createWriter({ strategy: strategies[strategy](library), lock, ...unbounded });
 	const file = (name: string): string => path.join(directory, name);
+	let journal: Promise<Journal> | undefined;
+	const open = (): Promise<Journal> => {
+		const apply = (count: number): number => count + 1;
+		journal ??= library.openJournal<number, unknown>(file('log.journal'), { initial: 0, apply, checkpoint: false });
+		return journal;
+	};
+	let opened: Journal | undefined;
 	return {
+		async append(entry) {
+			opened ??= await open();
+			await opened.append(entry);
+		},
+		async appended() {
+			let count = 0;
+			for await (const _ of (await open()).entries()) count++;
+			return count;
+		},
 		save: (name, value) => writer.write(file(name), value, options),
 		saveRows: (name, rows) => writer.write(file(name), rows, options),
 		update: (name, change) =>
@@ -120,6 +139,11 @@ function openStore(
 				options,
 			),
 		commits: () => writer.stats().commits,
-		close: () => writer.close(),
+		async close() {
+			await writer.close();
+			await (await journal)?.close();
+		},
 	};
 }
+
+type Journal = import('durable-json').Journal<number, unknown>;

@@ -30,7 +30,8 @@ export type FigureName =
 	| 'peakMemoryBytes'
 	| 'settledMemoryBytes'
 	| 'openHandles'
-	| 'costMs';
+	| 'costMs'
+	| 'timesJsonParse';
 
 /** One candidate in one workload, once, in a process of its own. */
 export interface Run {

@@ -72,6 +72,7 @@ export const FIGURES: Record<FigureName, FigureText> = {
 	settledMemoryBytes: { title: 'memory after', more: false, format: formatBytes },
 	openHandles: { title: 'open files after', more: false, format: formatNumber },
 	costMs: { title: 'time for a save', more: false, format: formatMs },
+	timesJsonParse: { title: 'x JSON.parse', more: false, format: (value) => `${formatNumber(value)}x` },
 };
 
 /** What a resolved save stands for, as it is shown. */

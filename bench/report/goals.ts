@@ -46,6 +46,11 @@ function speedGoals(entries: readonly Entry[], slowSyncMs: number): Goal[] {
 			met: (value) => value <= 0.1,
 			format: formatNumber,
 		}),
+		faster('Log entries awaited one by one against better-sqlite3', 'append', 'better-sqlite3', 1.3),
+		faster('Log entries awaited against classic-level', 'append', 'classic-level', 1.3),
+		faster('Log entries of 64 tasks against better-sqlite3', 'append-64', 'better-sqlite3', 20),
+		faster('Log entries of 64 tasks against classic-level', 'append-64', 'classic-level', 8),
+		faster('Log entries of 64 tasks against lmdb', 'append-64', 'lmdb', 0.7),
 		faster(`${slow}: 200 files against a directory sync for each file`, 'files', 'by hand', 1.3, slowSyncMs),
 	];
 }

@@ -1,4 +1,5 @@
 /** All workloads, in the order of the report. */
+import { append, append64, replay } from './appends.ts';
 import { counter } from './counter.ts';
 import { hot2k, hot20k, scaleRate } from './hot-path.ts';
 import { dump, rows, scaleSize } from './large.ts';
@@ -16,6 +17,9 @@ export const workloads: readonly Workload[] = [
 	rows,
 	dump,
 	counter,
+	append,
+	append64,
+	replay,
 	manyPaths,
 	scaleSize,
 	scalePaths,
