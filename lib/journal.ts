@@ -99,7 +99,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 		ports: { fileSystem, clock },
 		initial,
 		toState: async (raw) => (schema === undefined ? (raw as State) : validate(schema, raw, path, ', the state,')),
-		rules: { apply, toEntry: entrySchema && (async (raw, place) => validate(entrySchema, raw, path, place)) },
+		rules: { apply, toEntry: entrySchema && (async (raw, place = '') => validate(entrySchema, raw, path, place)) },
 		checkpoints: checkpoint === false ? undefined : checkCheckpoints(checkpoint),
 		lock,
 		lockTimeoutMs,

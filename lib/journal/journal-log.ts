@@ -9,6 +9,7 @@
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import type { Bytes, Durability, Milliseconds } from '../types.ts';
 import { AppendFailure, type JournalFile } from './journal-file.ts';
 import { putNewFile } from './new-file.ts';
@@ -142,9 +143,12 @@ export class JournalLog {
 
 	/** The file must be the one at the path: nobody else's is replaced. */
 	async #lookAtPath() {
-		const existing = await this.#ports.fileSystem.lstat(this.#target.key).catch((cause: unknown) => {
+		let existing: FileStat | undefined;
+		try {
+			existing = await this.#ports.fileSystem.lstat(this.#target.key);
+		} catch (cause) {
 			throw this.#error('resolve', cause, 'not_applied');
-		});
+		}
 		if (existing?.identity === this.#file.identity) return existing;
 		this.#givenUp = true;
 		throw this.#error('check', new Error('the file was removed or replaced'), 'not_applied');

@@ -8,11 +8,12 @@ import { type CommitPorts, lockless } from '../commit/temp-file.ts';
 import { DurableJsonError, messageOf } from '../errors.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import { createJsonSource } from '../json/json-source.ts';
+import { noLocks } from '../lock/file-lock.ts';
 import { commitSlots } from '../schedule/slots.ts';
 import { nextSequence } from '../shared-state.ts';
 import type { Bytes } from '../types.ts';
 import { JournalFile } from './journal-file.ts';
-import { type JournalLock, noLocks } from './open-file.ts';
+import type { JournalLock } from './open-file.ts';
 import { baseHead, groupSeed, MAX_BASE_BYTES, TRAILER_BYTES, trailer } from './record.ts';
 
 export interface NewFileOptions {
@@ -56,7 +57,7 @@ export async function putNewFile(ports: CommitPorts, target: Target, options: Ne
 	);
 	const write = (bytes: Buffer): Promise<void> => inSlot(() => document.write(bytes, bytes.length));
 	try {
-		if (options.lock === 'file' && lockless(ports.fileSystem).has(target.directory)) throw noLocks(target);
+		if (options.lock === 'file' && lockless(ports.fileSystem).has(target.directory)) throw noLocks(target.path);
 		const head = baseHead(id, options.sequence);
 		const crc = await writeState(head, options.state, target.path, write);
 		await write(Buffer.from(trailer(crc)));

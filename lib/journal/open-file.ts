@@ -2,7 +2,8 @@
 
 import type { Target } from '../commit/target.ts';
 import { belongsTo, parseTempName } from '../commit/temp-name.ts';
-import { codeOf, DurableJsonError } from '../errors.ts';
+import { codeOf } from '../errors.ts';
+import { noLocks } from '../lock/file-lock.ts';
 import type { FileSystem, OpenFile } from '../ports/file-system.ts';
 import { guarded } from './read-file.ts';
 
@@ -33,7 +34,7 @@ export async function openLocked(
 		if (file === undefined) return (await isBeingReplaced(fileSystem, target)) ? 'between-names' : 'missing';
 		try {
 			const taken = file.tryLock();
-			if (taken === 'unsupported' && lock === 'file') throw noLocks(target);
+			if (taken === 'unsupported' && lock === 'file') throw noLocks(target.path);
 			const atPath = await guarded(target.path, 'open', () => fileSystem.lstat(target.key));
 			const same = atPath?.identity === file.statSync().identity;
 			if (taken !== 'busy' && same) return file;
@@ -67,10 +68,4 @@ async function openExisting(fileSystem: FileSystem, path: string): Promise<OpenF
 		if (codeOf(error) === 'ENOENT') return undefined;
 		throw error;
 	}
-}
-
-/** ERR_UNSUPPORTED */
-export function noLocks({ path }: Target): DurableJsonError {
-	const message = `${path} cannot be locked against other processes (no kernel locks here; see the option 'lock')`;
-	return new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'lock' });
 }

@@ -1,6 +1,6 @@
 /** Reading the file of a journal in bounded memory. */
 import { DurableJsonError, messageOf, type Step } from '../errors.ts';
-import type { OpenFile } from '../ports/file-system.ts';
+import type { Awaitable, OpenFile } from '../ports/file-system.ts';
 import type { Bytes } from '../types.ts';
 import type { GroupLine } from './record.ts';
 import type { JournalScanner } from './scanner.ts';
@@ -34,7 +34,7 @@ export async function* readGroups(
 }
 
 /** Runs what looks at the file. @throws DurableJsonError ERR_READ_FAILED for an error of the system */
-export async function guarded<T>(path: string, step: Step, action: () => Promise<T>): Promise<T> {
+export async function guarded<T>(path: string, step: Step, action: () => Awaitable<T>): Promise<T> {
 	try {
 		return await action();
 	} catch (cause) {

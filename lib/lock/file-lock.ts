@@ -173,7 +173,8 @@ function assertFile({ kind }: FileStat): void {
 	if (kind !== 'file') throw new Error(`a ${kind} stands at the place of the lock file`);
 }
 
-function noLocks(document: string): DurableJsonError {
+/** What is answered where a lock is asked for and there are none: to go on without one would lose data. */
+export function noLocks(document: string): DurableJsonError {
 	const message =
 		`${document} cannot be locked: there are no kernel locks here. Either its file system has none (some network ` +
 		'mounts), or the optional package fs-native-extensions cannot be loaded: it has no binary for musl (Alpine); use ' +
