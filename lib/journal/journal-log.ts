@@ -27,6 +27,9 @@ export interface Checkpointed {
 	readonly durationMs: Milliseconds;
 }
 
+/** So often it is looked whether the file is still the journal's: what is appended to one without a name is lost. */
+const CHECK_MS = 100;
+
 export class JournalLog {
 	readonly #ports: CommitPorts;
 	readonly #target: Target;
@@ -34,6 +37,8 @@ export class JournalLog {
 	#file: JournalFile;
 	#directorySynced: boolean;
 	#givenUp = false;
+	/** When the file was last seen to have its name. */
+	#checkedMs = Number.NEGATIVE_INFINITY;
 
 	constructor(ports: CommitPorts, target: Target, lock: JournalLock, file: JournalFile, directorySynced: boolean) {
 		this.#ports = ports;
@@ -75,6 +80,7 @@ export class JournalLog {
 	async append(texts: readonly string[]): Promise<void> {
 		try {
 			await this.#file.append(texts);
+			this.#checkNow();
 		} catch (error) {
 			if (!(error instanceof AppendFailure)) throw error;
 			const { step, cause } = error;
@@ -128,6 +134,13 @@ export class JournalLog {
 		if (!this.#givenUp) return this.#file.close();
 		await this.#cutBack();
 		await this.#file.abandon();
+	}
+
+	#checkNow(): void {
+		const nowMs = this.#ports.clock.monotonicMs();
+		if (nowMs - this.#checkedMs < CHECK_MS) return;
+		this.#checkedMs = nowMs;
+		this.#file.assertLinked();
 	}
 
 	/** @returns whether it worked. */
