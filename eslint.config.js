@@ -13,7 +13,10 @@ export default [
 		},
 		plugins: { '@typescript-eslint': tseslint.plugin },
 		rules: {
-			'@typescript-eslint/no-floating-promises': 'error',
+			'@typescript-eslint/no-floating-promises': [
+				'error',
+				{ allowForKnownSafeCalls: [{ from: 'package', name: ['describe', 'it'], package: 'node:test' }] },
+			],
 			'@typescript-eslint/no-misused-promises': 'error',
 		},
 	},

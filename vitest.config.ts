@@ -3,6 +3,8 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
 	test: {
 		include: ['tests/**/*.test.ts'],
+		// On Windows, or a node.exe under Wine: npm run test:windows.
+		exclude: ['**/node_modules/**', 'tests/windows/**'],
 		// Processes, not threads: tests change the umask, the working directory and limits, which threads share.
 		pool: 'forks',
 		// Real disks have slow moments; a promise that never settles must still end its test.

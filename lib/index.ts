@@ -45,7 +45,7 @@ export type {
 	SyncFileSystem,
 } from './ports/file-system.ts';
 export { readJson, readJsonLines } from './read.ts';
-export { type RecoverOptions, type RecoveryProgress, recover } from './recover.ts';
+export { type RecoverOptions, recover } from './recover.ts';
 export type {
 	CompanionAction,
 	CompanionKind,
@@ -53,6 +53,7 @@ export type {
 	DocumentOutcome,
 	RecoveredDocument,
 	RecoveredFile,
+	RecoveryProgress,
 	RecoveryReport,
 } from './recovery/report.ts';
 export type { DurationSummary } from './schedule/counters.ts';

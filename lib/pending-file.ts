@@ -119,6 +119,7 @@ class OpenPendingFile implements PendingFile {
 		const { fileSystem, clock } = this.#ports;
 		const { inSlot } = commitSlots(fileSystem.scope, undefined);
 		const document = this.#document;
+		entry.turnTo(fileSystem.sync, document.target.file);
 		if (isOvertaken(entry, sequence)) {
 			await document.discard();
 			const { landed } = await adoptNewer(this.#ports, inSlot, entry, document.target, this.#options.durability);

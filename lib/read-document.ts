@@ -2,12 +2,15 @@
 import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { listBackups } from './commit/backups.ts';
+import { whileHeld, whileHeldSync } from './commit/held.ts';
 import { parseKeptName } from './commit/kept-name.ts';
+import { belongsTo } from './commit/spelling.ts';
 import { resolveTarget } from './commit/target.ts';
 import { resolveTargetSync } from './commit/target-sync.ts';
-import { belongsTo, parseTempName } from './commit/temp-name.ts';
+import { parseTempName } from './commit/temp-name.ts';
 import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
-import type { FileSystem } from './ports/file-system.ts';
+import { systemClock } from './platform/system-clock.ts';
+import type { Awaitable, FileSystem } from './ports/file-system.ts';
 import type { BaseReader } from './schedule/steps.ts';
 
 interface Content {
@@ -30,7 +33,7 @@ export type Found =
  */
 export async function readDocument(fileSystem: FileSystem, document: string, signal?: AbortSignal): Promise<Found> {
 	const read = async (file: string): Promise<Content> => {
-		const bytes = await guarded(file, () => fileSystem.readFile(file, signal && { signal }));
+		const bytes = await patiently(fileSystem, file, () => fileSystem.readFile(file, signal && { signal }), signal);
 		return { bytes, value: parseDocument(file, bytes) };
 	};
 	try {
@@ -62,7 +65,7 @@ async function findAside(fileSystem: FileSystem, document: string): Promise<stri
 	const aside = (await namesIn(fileSystem, directory))
 		.filter((name) => {
 			const temp = parseTempName(name);
-			return temp?.state === 'aside' && belongsTo(temp, path.basename(document));
+			return temp?.state === 'aside' && belongsTo(fileSystem, directory, name, temp, path.basename(document));
 		})
 		.sort((a, b) => ((parseTempName(a)?.order ?? '') < (parseTempName(b)?.order ?? '') ? -1 : 1))
 		.at(-1);
@@ -111,11 +114,8 @@ async function unlessBad<T>(reading: Promise<T>): Promise<T | undefined> {
 /** Reads what an update begins with. What is corrupt is left to the update, which rejects. */
 export const baseReader: BaseReader = {
 	async read(fileSystem, document) {
-		try {
-			return await fileSystem.readFile(document);
-		} catch (error) {
-			if (codeOf(error) !== 'ENOENT') throw readError(document, error);
-		}
+		const bytes = await unlessMissing(patiently(fileSystem, document, () => fileSystem.readFile(document)));
+		if (bytes !== undefined) return bytes;
 		const found = await readDocument(fileSystem, document);
 		if ('value' in found) return found.bytes;
 		if (codeOf(found.error.cause) === 'ENOENT') return undefined;
@@ -123,7 +123,7 @@ export const baseReader: BaseReader = {
 	},
 	readSync(fileSystem, document) {
 		try {
-			return fileSystem.sync.readFile(document);
+			return whileHeldSync({ fileSystem }, () => fileSystem.sync.readFile(document));
 		} catch (error) {
 			if (codeOf(error) !== 'ENOENT') throw readError(document, error);
 		}
@@ -133,13 +133,13 @@ export const baseReader: BaseReader = {
 };
 
 /** An exit handler has no time to look for what stands in for a document; to begin anew in its place would lose it. */
-function assertNothingStandsIn({ sync }: FileSystem, document: string): void {
-	const { directory, name } = resolveTargetSync(sync, document);
-	const standIn = sync.readdir(directory).find((file) => {
+function assertNothingStandsIn(fileSystem: FileSystem, document: string): void {
+	const { directory, name } = resolveTargetSync(fileSystem, document);
+	const standIn = fileSystem.sync.readdir(directory).find((file) => {
 		const temp = parseTempName(file);
-		if (temp !== undefined) return temp.state === 'aside' && belongsTo(temp, name);
+		if (temp !== undefined) return temp.state === 'aside' && belongsTo(fileSystem, directory, file, temp, name);
 		const kept = parseKeptName(file);
-		return kept?.kind === 'backup' && belongsTo(kept, name);
+		return kept?.kind === 'backup' && belongsTo(fileSystem, directory, file, kept, name);
 	});
 	if (standIn === undefined) return;
 	const message = `${document} was not updated synchronously: it is missing, and ${standIn} stands for it`;
@@ -161,6 +161,22 @@ export function parseText(path: string, bytes: Uint8Array, what: string): unknow
 		if (!(cause instanceof SyntaxError)) throw readError(path, cause);
 		const message = `${path} is corrupt: ${what} is not JSON: ${cause.message}`;
 		throw new DurableJsonError('ERR_CORRUPT', message, { path, step: 'parse', cause });
+	}
+}
+
+/** {@link guarded}; on Windows another program may have the file for a moment, and share nothing. */
+export async function patiently<T>(
+	fileSystem: FileSystem,
+	path: string,
+	action: () => Awaitable<T>,
+	signal?: AbortSignal,
+): Promise<T> {
+	const check = (): void => signal?.throwIfAborted();
+	try {
+		return await whileHeld({ fileSystem, clock: systemClock }, { path, step: 'read', check }, action);
+	} catch (cause) {
+		check();
+		throw readError(path, cause);
 	}
 }
 

@@ -3,7 +3,7 @@ import { codeOf } from './errors.ts';
 import { asOptions, checkFunction, checkSchema, checkSignal, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import type { FileSystem } from './ports/file-system.ts';
-import { guarded, parseText, readDocument } from './read-document.ts';
+import { guarded, parseText, patiently, readDocument } from './read-document.ts';
 import type { ReadLinesOptions, ReadOptions } from './types.ts';
 import { validate } from './validation.ts';
 
@@ -69,7 +69,7 @@ async function* parseLines<T>(path: string, options: Partial<ReadLinesOptions<T>
 /** The lines of a file, without their ends. Each is the caller's own. */
 async function* linesOf(fileSystem: FileSystem, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
 	signal?.throwIfAborted();
-	const file = await guarded(path, async () => fileSystem.open(path, 'read'));
+	const file = await patiently(fileSystem, path, () => fileSystem.open(path, 'read'), signal);
 	try {
 		const buffer = Buffer.allocUnsafe(READ_BYTES);
 		/** The beginning of a line whose end has not been read yet. */

@@ -1,4 +1,5 @@
 /** The writer: takes calls, gives each its place in the order, and keeps one lane for each path at work. */
+import { mayBeSame } from './commit/spelling.ts';
 import { sweepDirectory } from './commit/sweep.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { type Content, fileContent, linesContent, noContent, sizeOf, valueContent } from './content.ts';
@@ -181,9 +182,11 @@ export class Writer implements JsonWriter {
 
 	async flush(path?: string | URL): Promise<void> {
 		const wanted = path === undefined ? undefined : toAbsolutePath(path);
-		await Promise.all(wanted === undefined ? this.#validations.values() : [this.#validations.get(wanted)]);
+		const isWanted = (other: string): boolean =>
+			wanted === undefined || mayBeSame(this.#ports.fileSystem, other, wanted);
+		await Promise.all(Array.from(this.#validations, ([other, validation]) => isWanted(other) && validation));
 		await Promise.all(this.#lanes.flushable(wanted).map((lane) => lane.flush()));
-		throwAll(this.#failures.take(wanted), 'scheduled writes failed');
+		throwAll(this.#failures.take(isWanted), 'scheduled writes failed');
 	}
 
 	flushSync(): void {

@@ -9,15 +9,15 @@ import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
 import type { JsonFormat } from '../json/validator.ts';
-import type { Awaitable, FileStat, FileSystem } from '../ports/file-system.ts';
+import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { type Condition, formatOf, judgeFile } from './condition.ts';
 import { giveName, NO_LINKS } from './copy-file.ts';
 import { fingerprint } from './fingerprint.ts';
 import { formatBackupName, parseKeptName } from './kept-name.ts';
+import { belongsTo } from './spelling.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
-import { belongsTo } from './temp-name.ts';
 
 /** Documents remembered as good; one that is forgotten is read once more. */
 const MAX_REMEMBERED = 10_000;
@@ -52,11 +52,11 @@ function goodness(fileSystem: FileSystem, { key, name }: Target, stat: FileStat)
 
 /**
  * Keeps the document that stands as the newest backup, where it is good, and no more than `count` of them. Does nothing where
- * none stands.
+ * none stands. One that has failed half-way can be called again.
  */
 export async function keepBackup(ports: CommitPorts, target: Target, count: number): Promise<void> {
 	const { fileSystem } = ports;
-	const stat = await fileSystem.lstat(target.key);
+	const stat = await fileSystem.lstat(target.file);
 	if (stat?.kind !== 'file') return;
 	const condition = await conditionOf(fileSystem, target, stat);
 	if (condition !== 'good') {
@@ -70,13 +70,12 @@ export async function keepBackup(ports: CommitPorts, target: Target, count: numb
 	}
 	if (standing[0]?.identity !== stat.identity) {
 		for (const { from, to } of shifts(standing, count)) {
-			if (to === undefined) await removeIfPresent(fileSystem, backupPath(target, from));
-			else await unlessGone(() => fileSystem.rename(backupPath(target, from), backupPath(target, to)));
+			await shift(fileSystem, backupPath(target, from), to === undefined ? undefined : backupPath(target, to));
 		}
 		await giveName(ports, target, stat, backupPath(target, 1));
 	}
 	for (let number = count + 1; (await fileSystem.lstat(backupPath(target, number))) !== undefined; number++) {
-		await fileSystem.unlink(backupPath(target, number));
+		await shift(fileSystem, backupPath(target, number), undefined);
 	}
 }
 
@@ -86,7 +85,7 @@ export async function keepBackup(ports: CommitPorts, target: Target, count: numb
  */
 export function keepBackupSync({ fileSystem }: CommitPorts, target: Target, count: number): void {
 	const { sync } = fileSystem;
-	const stat = sync.lstat(target.key);
+	const stat = sync.lstat(target.file);
 	if (stat?.kind !== 'file') return;
 	const known = goodness(fileSystem, target, stat);
 	if (known !== 'good') {
@@ -103,7 +102,7 @@ export function keepBackupSync({ fileSystem }: CommitPorts, target: Target, coun
 		else sync.rename(backupPath(target, from), backupPath(target, to));
 	}
 	try {
-		sync.link(target.key, backupPath(target, 1));
+		sync.link(target.file, backupPath(target, 1));
 	} catch (error) {
 		if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
 		skipped(target, 'unknown');
@@ -112,29 +111,30 @@ export function keepBackupSync({ fileSystem }: CommitPorts, target: Target, coun
 
 /** Removes the backups of a document and its quarantined ones. @returns how many. */
 export async function removeKept(fileSystem: FileSystem, { directory, name }: Target): Promise<number> {
-	const kept = (await fileSystem.readdir(directory)).filter((file) => isKeptFor(file, name));
+	const kept = (await fileSystem.readdir(directory)).filter((file) => isKeptFor(fileSystem, directory, file, name));
 	for (const file of kept) await removeIfPresent(fileSystem, path.join(directory, file));
 	return kept.length;
 }
 
 /** {@link removeKept}, holding the event loop. */
-export function removeKeptSync({ sync }: FileSystem, { directory, name }: Target): void {
+export function removeKeptSync(fileSystem: FileSystem, { directory, name }: Target): void {
+	const { sync } = fileSystem;
 	for (const file of sync.readdir(directory)) {
-		if (isKeptFor(file, name)) removeIfPresentSync(sync, path.join(directory, file));
+		if (isKeptFor(fileSystem, directory, file, name)) removeIfPresentSync(sync, path.join(directory, file));
 	}
 }
 
 /** The paths of a document's backups, newest first. */
 export async function listBackups(fileSystem: FileSystem, directory: string, document: string): Promise<string[]> {
 	return (await fileSystem.readdir(directory))
-		.filter((file) => parseKeptName(file)?.kind === 'backup' && isKeptFor(file, document))
+		.filter((file) => parseKeptName(file)?.kind === 'backup' && isKeptFor(fileSystem, directory, file, document))
 		.sort()
 		.map((file) => path.join(directory, file));
 }
 
-function isKeptFor(file: string, document: string): boolean {
+function isKeptFor(fileSystem: FileSystem, directory: string, file: string, document: string): boolean {
 	const kept = parseKeptName(file);
-	return kept !== undefined && belongsTo(kept, document);
+	return kept !== undefined && belongsTo(fileSystem, directory, file, kept, document);
 }
 
 function backupPath({ directory, name }: Target, number: number): string {
@@ -144,7 +144,7 @@ function backupPath({ directory, name }: Target, number: number): string {
 async function conditionOf(fileSystem: FileSystem, target: Target, stat: FileStat): Promise<Condition> {
 	const known = goodness(fileSystem, target, stat);
 	if (known !== 'unknown') return known;
-	const judged = await judgeFile(fileSystem, target.key, formatOf(target.name) ?? 'json');
+	const judged = await judgeFile(fileSystem, target.file, formatOf(target.name) ?? 'json');
 	if (judged.condition === 'good') rememberGood(fileSystem, target.key, judged.stat);
 	return judged.condition;
 }
@@ -166,15 +166,16 @@ function shifts(standing: readonly (FileStat | undefined)[], count: number): { f
 	return steps;
 }
 
-/** Another process may shift the same numbers. */
-async function unlessGone(rename: () => Awaitable<void>): Promise<void> {
+/** Gives a backup another number, or removes it. Another process may shift the same numbers. */
+async function shift(fileSystem: FileSystem, from: string, to: string | undefined): Promise<void> {
 	try {
-		await rename();
+		if (to === undefined) await fileSystem.unlink(from);
+		else await fileSystem.rename(from, to);
 	} catch (error) {
 		if (codeOf(error) !== 'ENOENT') throw error;
 	}
 }
 
-function skipped({ key }: Target, condition: string): void {
-	recoverChannel.publish({ path: key, action: 'backup-skipped', condition });
+function skipped({ file }: Target, condition: string): void {
+	recoverChannel.publish({ path: file, action: 'backup-skipped', condition });
 }

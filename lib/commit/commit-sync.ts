@@ -11,15 +11,17 @@ import type { FileStat, OpenFileSync, SyncFileSystem } from '../ports/file-syste
 import type { Durability } from '../types.ts';
 import { isWhole, keepBackupSync, rememberGood, removeKeptSync } from './backups.ts';
 import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
+import { whileHeldSync } from './held.ts';
 import { keepMetadataSync } from './metadata.ts';
 import { noText, notSerializable, OwnFailure } from './own-failure.ts';
 import { createDirectorySync } from './parent-directories.ts';
 import { DEFAULT_MODE, PRIVATE_MODE } from './pending-document.ts';
 import { renameHeldSync } from './replace.ts';
+import { belongsTo } from './spelling.ts';
 import { removeDeadTempsSync } from './sweep.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, lockless, removeIfPresentSync } from './temp-file.ts';
-import { belongsTo, formatOrder, formatTempName, type Life, type TempState } from './temp-name.ts';
+import { formatOrder, formatTempName, type Life, type TempState } from './temp-name.ts';
 
 /** What to write. */
 export interface SyncJob {
@@ -54,12 +56,13 @@ export function writeDocumentSync(ports: CommitPorts, target: Target, job: SyncJ
  * Throws ERR_WRITE_FAILED.
  */
 export function removeDocumentSync(ports: CommitPorts, target: Target, displace: () => void): void {
-	const { sync } = ports.fileSystem;
+	const { fileSystem } = ports;
+	const { directory, name } = target;
 	try {
 		displace();
-		removeDeadTempsSync(ports, target.directory, (temp) => belongsTo(temp, target.name));
-		removeKeptSync(ports.fileSystem, target);
-		removeIfPresentSync(sync, path.join(target.directory, target.name));
+		removeDeadTempsSync(ports, directory, (temp, file) => belongsTo(fileSystem, directory, file, temp, name));
+		removeKeptSync(fileSystem, target);
+		removeIfPresentSync(fileSystem.sync, target.file);
 	} catch (error) {
 		throw failure(target, 'remove', error, 'unknown');
 	}
@@ -72,6 +75,8 @@ class SyncCommit {
 	readonly #job: SyncJob;
 	#step: Step = 'serialize';
 	#bytes = 0;
+	/** What the handle said when all was written. */
+	#staged: FileStat | undefined;
 
 	constructor(ports: CommitPorts, target: Target, job: SyncJob) {
 		this.#ports = ports;
@@ -169,29 +174,32 @@ class SyncCommit {
 			else if (this.#job.mode !== undefined) file.chmod(this.#job.mode);
 		}
 		this.#step = 'write';
-		const { sizeBytes } = file.stat();
+		this.#staged = file.stat();
+		const { sizeBytes } = this.#staged;
 		if (sizeBytes !== this.#bytes) throw new Error(`the file has ${sizeBytes} bytes, ${this.#bytes} were written`);
 		this.#step = 'sync';
 		if (this.#job.durability !== 'none') file.sync();
 	}
 
-	#publish({ pathOf, file }: TempFileSync): void {
+	#publish({ pathOf }: TempFileSync): void {
 		const { existing, directory, name } = this.#target;
 		let from = pathOf('part');
 		if (existing === undefined && this.#job.durability !== 'none') {
 			this.#step = 'ready';
-			this.#sync.rename(from, pathOf('ready'));
+			whileHeldSync(this.#ports, () => this.#sync.rename(pathOf('part'), pathOf('ready')));
 			from = pathOf('ready');
 		}
 		const { backups, content } = this.#job;
 		if (existing !== undefined && backups > 0) {
 			this.#step = 'backup';
-			keepBackupSync(this.#ports, this.#target, backups);
+			whileHeldSync(this.#ports, () => keepBackupSync(this.#ports, this.#target, backups));
 		}
 		this.#step = 'rename';
 		this.#job.displace();
 		renameHeldSync(this.#ports.fileSystem, { from, to: path.join(directory, name), aside: pathOf('aside') });
-		if (backups > 0 && isWhole(name, content)) rememberGood(this.#ports.fileSystem, this.#target.key, file.stat());
+		if (backups > 0 && this.#staged !== undefined && isWhole(name, content)) {
+			rememberGood(this.#ports.fileSystem, this.#target.key, this.#staged);
+		}
 	}
 }
 

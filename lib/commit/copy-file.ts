@@ -61,12 +61,12 @@ export async function copyToTemp(
 export async function giveName(ports: CommitPorts, target: Target, stat: FileStat, name: string): Promise<void> {
 	const { fileSystem } = ports;
 	try {
-		await fileSystem.link(target.key, name);
+		await fileSystem.link(target.file, name);
 	} catch (error) {
 		const code = codeOf(error) ?? '';
 		if (code === 'EEXIST' || code === 'ENOENT') return;
 		if (!NO_LINKS.has(code)) throw error;
-		const copy = await copyToTemp(ports, target, { path: target.key, stat }, nextSequence());
+		const copy = await copyToTemp(ports, target, { path: target.file, stat }, nextSequence());
 		try {
 			await fileSystem.rename(copy.path, name);
 		} finally {

@@ -4,11 +4,14 @@ import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '..
 import type { ActiveCommit } from './active-commit.ts';
 import { removeKept } from './backups.ts';
 import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
+import { whileHeld } from './held.ts';
+import { OwnFailure } from './own-failure.ts';
 import { openToSync } from './read-only.ts';
+import { belongsTo } from './spelling.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
-import { belongsTo, formatOrder, formatTempName } from './temp-name.ts';
+import { formatOrder, formatTempName } from './temp-name.ts';
 
 /**
  * Removes the document, its temporary files and its backups, and makes that durable. A document that is missing is fine.
@@ -22,18 +25,23 @@ export async function removeDocument(
 	onRemoved: () => void,
 ): Promise<DirectorySynced> {
 	// First, and durably, what could be taken for the document once that is missing.
-	const { count, failures } = await removeDeadTemps(ports, target.directory, (temp) => belongsTo(temp, target.name));
+	const { directory, name } = target;
+	const { count, failures } = await removeDeadTemps(ports, directory, (temp, file) =>
+		belongsTo(ports.fileSystem, directory, file, temp, name),
+	);
 	for (const { error } of failures) {
 		// Another user's, and maybe alive: whether it comes to anything is for that user's recovery to tell.
 		if (codeOf(error) !== 'EACCES') throw failure(target, 'remove', error, 'not_applied');
 	}
 	const kept = await removeBackups(ports, target);
 	const first = count + kept > 0 ? await syncDirectory(ports, target, 'not_applied') : undefined;
-	active.check();
-	const unnamed = unname(ports, target);
+	const unnamed = await unname(ports, target, active);
 	try {
 		// In the thread pool: to free the blocks of a large one takes a while.
-		if (unnamed !== undefined) await removeIfPresent(ports.fileSystem, unnamed);
+		if (unnamed !== undefined) {
+			const remove = (): Promise<void> => removeIfPresent(ports.fileSystem, unnamed);
+			await whileHeld(ports, { path: target.path, step: 'remove' }, remove);
+		}
 	} catch (error) {
 		putBack(ports, target, unnamed, active);
 		throw failure(target, 'remove', error, 'unknown');
@@ -59,14 +67,19 @@ async function removeBackups({ fileSystem }: CommitPorts, target: Target): Promi
  * thread pool could take away what flushSync has written meanwhile.
  * @returns where the document is now; undefined where there is none
  */
-function unname({ fileSystem, clock }: CommitPorts, target: Target): string | undefined {
+async function unname(ports: CommitPorts, target: Target, active: ActiveCommit): Promise<string | undefined> {
+	const { fileSystem, clock } = ports;
 	const identity = { life: 'lock', order: formatOrder(clock.epochMs(), 0), random: fileSystem.uniqueId() } as const;
 	const to = path.join(target.directory, formatTempName(target.name, identity, 'part'));
+	const check = (): void => active.check();
 	try {
-		fileSystem.sync.rename(target.key, to);
+		await whileHeld(ports, { path: target.path, step: 'remove', check }, async () =>
+			fileSystem.sync.rename(target.file, to),
+		);
 		return to;
 	} catch (error) {
 		if (codeOf(error) === 'ENOENT') return undefined;
+		if (error instanceof OwnFailure) throw error;
 		throw failure(target, 'remove', error, 'not_applied');
 	}
 }
@@ -74,7 +87,7 @@ function unname({ fileSystem, clock }: CommitPorts, target: Target): string | un
 /** Gives the document its name again, unless another has it by now. */
 function putBack({ fileSystem }: CommitPorts, target: Target, from: string | undefined, active: ActiveCommit): void {
 	try {
-		if (from !== undefined && !active.displaced) fileSystem.sync.rename(from, target.key);
+		if (from !== undefined && !active.displaced) fileSystem.sync.rename(from, target.file);
 	} catch {
 		// What made the removal fail is what counts.
 	}
@@ -89,7 +102,7 @@ export async function hardenDocument(
 	const { fileSystem } = ports;
 	try {
 		if (wanted.file) {
-			const file = await openToSync(fileSystem, target.key);
+			const file = await openToSync(fileSystem, target.file);
 			try {
 				await file.sync();
 			} finally {

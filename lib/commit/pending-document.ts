@@ -12,8 +12,10 @@ import type { Awaitable, FileStat, OpenFile } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
 import { isWhole, keepBackup, rememberGood } from './backups.ts';
 import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
+import { whileHeld } from './held.ts';
 import { keepMetadata } from './metadata.ts';
 import { OwnFailure } from './own-failure.ts';
+import { isReadOnly } from './read-only.ts';
 import { renameExclusively, replaceHeldTarget } from './replace.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, openTempFile, removeIfPresent, type TempFile } from './temp-file.ts';
@@ -159,7 +161,7 @@ export class PendingDocument {
 	/** Looks at the target again: a document may have come or changed since the target was resolved. */
 	async refresh(): Promise<void> {
 		try {
-			const existing = await this.#ports.fileSystem.lstat(this.target.key);
+			const existing = await this.#ports.fileSystem.lstat(this.target.file);
 			if (existing !== undefined && existing.kind !== 'file') {
 				throw new Error(`a ${existing.kind} has taken the document's place`);
 			}
@@ -200,12 +202,15 @@ export class PendingDocument {
 	 * write is not wanted any more.
 	 */
 	async publish(check: () => void): Promise<void> {
-		const { fileSystem, clock } = this.#ports;
+		const { fileSystem } = this.#ports;
 		const { pathOf } = this.#temp;
-		const to = this.target.key;
+		const to = this.target.file;
 		const movesAside = fileSystem.semantics === 'win32';
 		const { backups, content } = this.#options;
 		let step: Step = 'check';
+		/** Runs it; on Windows as long as another program has a file that it is about. */
+		const patiently = (action: () => Awaitable<void>): Awaitable<void> =>
+			movesAside ? whileHeld(this.#ports, { path: to, step, check }, action) : action();
 		try {
 			check();
 			step = 'sync-directory';
@@ -215,19 +220,19 @@ export class PendingDocument {
 			if ((!this.#stands || movesAside) && this.#options.durability !== 'none') {
 				step = 'ready';
 				this.#markedReady = true;
-				await fileSystem.rename(pathOf('part'), pathOf('ready'), 0);
+				await patiently(() => fileSystem.rename(pathOf('part'), pathOf('ready'), 0));
 				this.#phase = 'ready';
 			}
 			step = 'backup';
-			if (backups > 0 && this.#stands) await keepBackup(this.#ports, this.target, backups);
+			if (backups > 0 && this.#stands) await patiently(() => keepBackup(this.#ports, this.target, backups));
 			step = 'rename';
 			check();
 			const from = this.#tempPath;
 			const budgetMs = this.#options.heldByCaller ? 0 : undefined;
 			if (this.#options.exclusive) await renameExclusively(fileSystem, from, to);
 			else if (movesAside) {
-				const aside = pathOf('aside');
-				this.#retries = await replaceHeldTarget(fileSystem, clock, { from, to, aside, check, budgetMs });
+				const [aside, readOnly] = [pathOf('aside'), isReadOnly(this.#existing)];
+				this.#retries = await replaceHeldTarget(this.#ports, { from, to, aside, readOnly, check, budgetMs });
 			} else {
 				await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0);
 			}
@@ -236,7 +241,7 @@ export class PendingDocument {
 		}
 		this.#phase = 'renamed';
 		if (backups > 0 && this.#staged !== undefined && isWhole(this.target.name, content)) {
-			rememberGood(fileSystem, to, this.#staged);
+			rememberGood(fileSystem, this.target.key, this.#staged);
 		}
 		this.#departed();
 	}
@@ -277,14 +282,20 @@ export class PendingDocument {
 		if (this.#phase === 'closed' || this.#phase === 'renamed') return;
 		try {
 			// Before the handle is closed: once its lock is gone, a recovery could take a `ready` file for an orphan.
-			await removeIfPresent(this.#ports.fileSystem, this.#temp.pathOf('part'));
-			if (this.#markedReady) await removeIfPresent(this.#ports.fileSystem, this.#temp.pathOf('ready'));
+			await this.#remove('part');
+			if (this.#markedReady) await this.#remove('ready');
 		} catch (error) {
 			throw this.#error('discard', error, this.#markedReady ? 'unknown' : 'not_applied');
 		} finally {
 			this.#departed();
 			await this.#end();
 		}
+	}
+
+	async #remove(state: 'part' | 'ready'): Promise<void> {
+		const { fileSystem } = this.#ports;
+		const attempt = { path: this.target.path, step: 'discard' } as const;
+		await whileHeld(this.#ports, attempt, () => removeIfPresent(fileSystem, this.#temp.pathOf(state)));
 	}
 
 	#approach(): void {

@@ -1,11 +1,13 @@
 /** A document that is no good for its owner, kept beside its successor. */
+import type { FileSystem } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
 import { giveName } from './copy-file.ts';
 import { directoryCommits } from './directory-sync.ts';
 import { formatQuarantinedName, parseKeptName } from './kept-name.ts';
+import { belongsTo } from './spelling.ts';
 import { inDirectory, type Target } from './target.ts';
 import { type CommitPorts, removeIfPresent } from './temp-file.ts';
-import { belongsTo, formatOrder } from './temp-name.ts';
+import { formatOrder } from './temp-name.ts';
 
 /** So many bad documents are kept of each. */
 export const MAX_QUARANTINED = 10;
@@ -29,14 +31,16 @@ export async function keepInQuarantine(ports: CommitPorts, target: Target): Prom
 	} finally {
 		await commits.leave();
 	}
-	const all = (await fileSystem.readdir(directory)).filter((file) => isQuarantinedOf(file, name)).sort(byOrder);
+	const all = (await fileSystem.readdir(directory))
+		.filter((file) => isQuarantinedOf(fileSystem, directory, file, name))
+		.sort(byOrder);
 	for (const file of all.slice(0, -MAX_QUARANTINED)) await removeIfPresent(fileSystem, inDirectory(directory, file));
 	return kept;
 }
 
-function isQuarantinedOf(file: string, document: string): boolean {
+function isQuarantinedOf(fileSystem: FileSystem, directory: string, file: string, document: string): boolean {
 	const parsed = parseKeptName(file);
-	return parsed?.kind === 'quarantined' && belongsTo(parsed, document);
+	return parsed?.kind === 'quarantined' && belongsTo(fileSystem, directory, file, parsed, document);
 }
 
 function byOrder(a: string, b: string): number {

@@ -1,12 +1,11 @@
 /** Windows' read-only attribute. A file that has it can neither be opened for writing nor be renamed over. */
-import type { FileSystem, OpenFile } from '../ports/file-system.ts';
+import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
 
 const WRITABLE_MODE = 0o666;
 const READ_ONLY_MODE = 0o444;
 const WRITE_BIT = 0o200;
 
-export async function isReadOnly(fileSystem: FileSystem, file: string): Promise<boolean> {
-	const stat = await fileSystem.lstat(file);
+export function isReadOnly(stat: FileStat | undefined): boolean {
 	return stat?.kind === 'file' && (stat.mode & WRITE_BIT) === 0;
 }
 
@@ -17,12 +16,6 @@ export async function setReadOnly(fileSystem: FileSystem, file: string, readOnly
 	} finally {
 		await opened.close();
 	}
-}
-
-/** {@link isReadOnly}, holding the event loop. */
-export function isReadOnlySync({ sync }: FileSystem, file: string): boolean {
-	const stat = sync.lstat(file);
-	return stat?.kind === 'file' && (stat.mode & WRITE_BIT) === 0;
 }
 
 /** {@link setReadOnly}, holding the event loop. */
@@ -38,7 +31,7 @@ export function setReadOnlySync({ sync }: FileSystem, file: string, readOnly: bo
 /** Opens a file to be synced: Windows flushes no handle that may not write. The attribute stays as it was. */
 export async function openToSync(fileSystem: FileSystem, file: string): Promise<OpenFile> {
 	if (fileSystem.semantics === 'posix') return fileSystem.open(file, 'read');
-	if (!(await isReadOnly(fileSystem, file))) return fileSystem.open(file, 'update');
+	if (!isReadOnly(await fileSystem.lstat(file))) return fileSystem.open(file, 'update');
 	await setReadOnly(fileSystem, file, false);
 	try {
 		return await fileSystem.open(file, 'update');

@@ -1,35 +1,27 @@
 /**
  * Renaming over a document that may be open elsewhere, on Windows.
  *
- * There rename fails while another process (a virus scanner, an indexer, an editor) has the target open: libuv uses
- * MoveFileEx with MOVEFILE_REPLACE_EXISTING. The hold is mostly short, so the rename is repeated; a target that is held
- * on is moved aside, which its holders allow where they share deletion.
+ * There rename fails while another process has the target open: libuv uses MoveFileEx with MOVEFILE_REPLACE_EXISTING. So the
+ * rename is repeated; a target that is held on is moved aside, which its holders allow where they share deletion.
  */
 
-import { retryChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { NO_LINKS } from './copy-file.ts';
-import { jitter } from './jitter.ts';
-import { isReadOnly, isReadOnlySync, setReadOnly, setReadOnlySync } from './read-only.ts';
-
-const HELD = new Set(['EPERM', 'EACCES', 'EBUSY']);
-
-/** First pause, growth and longest pause of the repetition, and how long it goes on. */
-const FIRST_PAUSE_MS = 2;
-const PAUSE_GROWTH = 1.7;
-const MAX_PAUSE_MS = 60;
-const BUDGET_MS = 2000;
+import { isHeld, whileHeld, whileHeldSync } from './held.ts';
+import { isReadOnly, setReadOnly, setReadOnlySync } from './read-only.ts';
+import type { CommitPorts } from './temp-file.ts';
 
 export interface Replacement {
 	readonly from: string;
 	readonly to: string;
 	/** Where the document goes when it is held on. */
 	readonly aside: string;
+	/** Was the document read-only when it was looked at last? */
+	readonly readOnly: boolean;
 	/** Throws when the write is not wanted any more; asked before each attempt. */
 	readonly check: () => void;
-	/** How long the rename is repeated before the document is moved aside. Default {@link BUDGET_MS}. */
+	/** How long the rename is repeated before the document is moved aside. As for {@link whileHeld}. */
 	readonly budgetMs?: number | undefined;
 }
 
@@ -37,56 +29,41 @@ export interface Replacement {
  * Renames `from` over `to`, which keeps its read-only attribute. @returns how often that was repeated. Rejects with the
  * system's error when the budget is used up and moving aside fails too.
  */
-export async function replaceHeldTarget(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<number> {
+export async function replaceHeldTarget(ports: CommitPorts, job: Replacement): Promise<number> {
+	const { fileSystem } = ports;
+	if (!job.readOnly) return replaceOrMoveAside(ports, job);
+	const attempt = { path: job.to, step: 'rename', check: job.check, budgetMs: job.budgetMs } as const;
+	await whileHeld(ports, attempt, () => setReadOnly(fileSystem, job.to, false)).catch(unlessMissing);
 	try {
-		return await replaceOrMoveAside(fileSystem, clock, job);
+		return await replaceOrMoveAside(ports, job);
+	} finally {
+		// Where it was not replaced, that is what counts; where it was, the document is in place all the same.
+		await setReadOnly(fileSystem, job.to, true).catch(() => undefined);
+	}
+}
+
+function unlessMissing(error: unknown): void {
+	if (codeOf(error) !== 'ENOENT') throw error;
+}
+
+async function replaceOrMoveAside(ports: CommitPorts, job: Replacement): Promise<number> {
+	const { fileSystem } = ports;
+	let failures = -1;
+	try {
+		await whileHeld(ports, { path: job.to, step: 'rename', check: job.check, budgetMs: job.budgetMs }, () => {
+			failures += 1;
+			return fileSystem.rename(job.from, job.to);
+		});
 	} catch (error) {
-		if (!HELD.has(codeOf(error) ?? '') || !(await isReadOnly(fileSystem, job.to))) throw error;
+		if (!isHeld(error)) throw error;
+		await moveAside(fileSystem, job);
 	}
-	await setReadOnly(fileSystem, job.to, false);
-	const attempts = await replaceOrMoveAside(fileSystem, clock, job).catch(async (error: unknown) => {
-		await setReadOnly(fileSystem, job.to, true).catch(whyItFailedCounts);
-		throw error;
-	});
-	await setReadOnly(fileSystem, job.to, true);
-	return attempts;
+	return failures;
 }
-
-/** The document is as it was but for its attribute. */
-function whyItFailedCounts(): void {}
-
-async function replaceOrMoveAside(fileSystem: FileSystem, clock: Clock, job: Replacement): Promise<number> {
-	const startMs = clock.monotonicMs();
-	let pauseMs = FIRST_PAUSE_MS;
-	let attempt = 1;
-	for (; ; attempt++) {
-		job.check();
-		try {
-			await fileSystem.rename(job.from, job.to);
-			return attempt - 1;
-		} catch (error) {
-			if (!HELD.has(codeOf(error) ?? '')) throw error;
-			if (attempt === 1 && (await isReadOnly(fileSystem, job.to))) throw error;
-			if (clock.monotonicMs() - startMs >= (job.budgetMs ?? BUDGET_MS)) break;
-			const delayMs = Math.min(MAX_PAUSE_MS, pauseMs) * (0.5 + jitter(fileSystem));
-			if (retryChannel.hasSubscribers) {
-				retryChannel.publish({ path: job.to, step: 'rename', error, attempt, delayMs });
-			}
-			await new Promise<void>((resolve) => clock.schedule(delayMs, resolve));
-			pauseMs *= PAUSE_GROWTH;
-		}
-	}
-	await moveAside(fileSystem, job);
-	return attempt;
-}
-
-/** So often, and with such pauses, a synchronous rename is tried where the target is held. */
-const SYNC_ATTEMPTS = 10;
-const SYNC_PAUSE_MS = 10;
 
 /** {@link replaceHeldTarget}, holding the event loop; elsewhere than on Windows it is a rename. */
-export function renameHeldSync(fileSystem: FileSystem, job: Omit<Replacement, 'check'>): void {
-	if (fileSystem.semantics === 'posix' || !isReadOnlySync(fileSystem, job.to)) {
+export function renameHeldSync(fileSystem: FileSystem, job: Omit<Replacement, 'check' | 'readOnly'>): void {
+	if (fileSystem.semantics === 'posix' || !isReadOnly(fileSystem.sync.lstat(job.to))) {
 		renameOrMoveAsideSync(fileSystem, job);
 		return;
 	}
@@ -98,15 +75,16 @@ export function renameHeldSync(fileSystem: FileSystem, job: Omit<Replacement, 'c
 	}
 }
 
-function renameOrMoveAsideSync({ sync, semantics }: FileSystem, { from, to, aside }: Omit<Replacement, 'check'>): void {
-	for (let attempt = 1; attempt <= SYNC_ATTEMPTS; attempt++) {
-		try {
-			sync.rename(from, to);
-			return;
-		} catch (error) {
-			if (semantics !== 'win32' || !HELD.has(codeOf(error) ?? '')) throw error;
-			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SYNC_PAUSE_MS);
-		}
+function renameOrMoveAsideSync(
+	fileSystem: FileSystem,
+	{ from, to, aside }: Omit<Replacement, 'check' | 'readOnly'>,
+): void {
+	const { sync } = fileSystem;
+	try {
+		whileHeldSync({ fileSystem }, () => sync.rename(from, to));
+		return;
+	} catch (error) {
+		if (fileSystem.semantics === 'posix' || !isHeld(error)) throw error;
 	}
 	sync.rename(to, aside);
 	try {

@@ -29,10 +29,14 @@ export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
  * `durable-json:recover` and left.
  */
 export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {
-	const { failures } = await removeDeadTemps(ports, directory, (temp, present) => {
+	const { sync, ignoresCase } = ports.fileSystem;
+	const { failures } = await removeDeadTemps(ports, directory, (temp, _, present) => {
 		if (temp.state === 'part') return true;
 		const { document } = temp;
-		if ('name' in document) return present.has(document.name);
+		if ('name' in document) {
+			const { name } = document;
+			return present.has(name) || (ignoresCase && sync.lstat(path.join(directory, name)) !== undefined);
+		}
 		return Array.from(present).some((name) => mayBeHashed(name) && hashDocumentName(name) === document.hash);
 	});
 	for (const { path: file, error } of failures) recoverChannel.publish({ path: file, action: 'remove', error });
@@ -48,7 +52,7 @@ export interface Removed {
 export async function removeDeadTemps(
 	ports: CommitPorts,
 	directory: string,
-	wanted: (temp: TempName, present: ReadonlySet<string>) => boolean,
+	wanted: (temp: TempName, file: string, present: ReadonlySet<string>) => boolean,
 ): Promise<Removed> {
 	let count = 0;
 	const failures: { path: string; error: unknown }[] = [];
@@ -63,7 +67,7 @@ export async function removeDeadTemps(
 		const present = new Set(await ports.fileSystem.readdir(directory));
 		for (const name of present) {
 			const temp = parseTempName(name);
-			if (temp === undefined || !wanted(temp, present)) continue;
+			if (temp === undefined || !wanted(temp, name, present)) continue;
 			const file = path.join(directory, name);
 			await attempt(file, async () => {
 				if (await removeIfDead(ports, file, temp.life, ageLimit(ports))) count += 1;
@@ -86,12 +90,16 @@ export async function removeIfDead(ports: CommitPorts, file: string, life: Life,
 }
 
 /** As {@link removeDeadTemps}, holding the event loop; throws at the first that cannot be looked at or removed. */
-export function removeDeadTempsSync(ports: CommitPorts, directory: string, wanted: (temp: TempName) => boolean): void {
+export function removeDeadTempsSync(
+	ports: CommitPorts,
+	directory: string,
+	wanted: (temp: TempName, file: string) => boolean,
+): void {
 	const { sync } = ports.fileSystem;
 	for (const name of sync.readdir(directory)) {
 		const temp = parseTempName(name);
 		const file = path.join(directory, name);
-		if (temp === undefined || !wanted(temp) || sync.lstat(file)?.kind !== 'file') continue;
+		if (temp === undefined || !wanted(temp, name) || sync.lstat(file)?.kind !== 'file') continue;
 		const opened = sync.open(file, 'update');
 		try {
 			const { liveness } = judgeLiveness(opened.tryLock(), opened.stat(), temp.life, ageLimit(ports));

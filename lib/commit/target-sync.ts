@@ -1,22 +1,24 @@
 /** {@link resolveTarget} for a commit that holds the event loop. */
 import path from 'node:path';
 import { codeOf } from '../errors.ts';
-import type { SyncFileSystem } from '../ports/file-system.ts';
+import type { FileSystem, SyncFileSystem } from '../ports/file-system.ts';
+import { documentKey } from './spelling.ts';
 import { assertWritable, MAX_SYMLINKS, resolveError, type Target, tooManyLinks } from './target.ts';
 
-export function resolveTargetSync(fileSystem: SyncFileSystem, submitted: string): Target {
+export function resolveTargetSync(fileSystem: FileSystem, submitted: string): Target {
+	const { sync } = fileSystem;
 	try {
 		let current = submitted;
 		for (let links = 0; links <= MAX_SYMLINKS; links++) {
-			const directory = resolveDirectory(fileSystem, path.dirname(current));
+			const directory = resolveDirectory(sync, path.dirname(current));
 			const name = path.basename(current);
-			const key = path.join(directory, name);
-			const existing = fileSystem.lstat(key);
+			const file = path.join(directory, name);
+			const existing = sync.lstat(file);
 			if (existing?.kind !== 'symlink') {
 				assertWritable(submitted, name, existing);
-				return { path: submitted, directory, name, key, existing };
+				return { path: submitted, directory, name, file, key: documentKey(fileSystem, file), existing };
 			}
-			const link = fileSystem.readlink(key);
+			const link = sync.readlink(file);
 			current = path.isAbsolute(link) ? link : `${directory}${path.sep}${link}`;
 		}
 		throw tooManyLinks();

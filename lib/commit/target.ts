@@ -4,6 +4,7 @@ import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { parseKeptName } from './kept-name.ts';
 import { isLockName } from './lock-name.ts';
+import { documentKey } from './spelling.ts';
 import { parseTempName } from './temp-name.ts';
 
 export interface Target {
@@ -12,10 +13,18 @@ export interface Target {
 	/** Where the document lies: real path as far as it exists. Temporary files are made here. */
 	readonly directory: string;
 	readonly name: string;
-	/** `directory` and `name`: equal for all spellings of one document. */
+	/** `directory` and `name`. */
+	readonly file: string;
+	/** What the document is known by: equal for all spellings of its path. */
 	readonly key: string;
 	/** What stands there now. */
 	readonly existing: FileStat | undefined;
+}
+
+/** A document by its real path, as one that is missing. */
+export function targetAt(fileSystem: FileSystem, file: string): Target {
+	const key = documentKey(fileSystem, file);
+	return { path: file, directory: path.dirname(file), name: path.basename(file), file, key, existing: undefined };
 }
 
 /** The path of a file in a directory that is given by its real path. path.join would take ten times as long. */
@@ -52,7 +61,8 @@ async function followLinks(fileSystem: FileSystem, submitted: string): Promise<T
 		if (existing?.kind !== 'symlink') {
 			const name = path.basename(current);
 			assertWritable(submitted, name, existing);
-			return { path: submitted, directory, name, key: inDirectory(directory, name), existing };
+			const file = inDirectory(directory, name);
+			return { path: submitted, directory, name, file, key: documentKey(fileSystem, file), existing };
 		}
 		const link = await fileSystem.readlink(path.join(directory, path.basename(current)));
 		current = path.isAbsolute(link) ? link : `${directory}${path.sep}${link}`;

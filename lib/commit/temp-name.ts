@@ -66,11 +66,6 @@ export function parseTempName(name: string): TempName | undefined {
 	};
 }
 
-/** Does the name belong to the document of this name? */
-export function belongsTo(temp: Pick<TempName, 'document'>, document: string): boolean {
-	return 'name' in temp.document ? temp.document.name === document : temp.document.hash === hashDocumentName(document);
-}
-
 /** Shorter names are never hashed: name and frame fit in 143 bytes even at three bytes a character. */
 const MIN_HASHED_LENGTH = 30;
 

@@ -4,6 +4,9 @@
  * before a text, and nothing that is not UTF-8 (RFC 3629).
  */
 
+import { MAX_DEPTH, Nesting } from './nesting.ts';
+import { afterNumber, expectedIn, STATE, ZERO } from './validator-states.ts';
+
 /** `json`: one text. `lines`: a text a line, as `readJsonLines` reads them: empty lines are passed over. */
 export type JsonFormat = 'json' | 'lines';
 
@@ -17,63 +20,6 @@ export interface JsonProblem {
 	readonly column: number;
 	readonly message: string;
 }
-
-/** More open containers than this are refused: a bit each is 8 MiB. */
-const MAX_DEPTH = 2 ** 26;
-
-/** What may come next; in this order, between tokens, in a string, in other tokens, in numbers that could end here. */
-const stateNames = [
-	'start',
-	'value',
-	'firstElement',
-	'firstKey',
-	'key',
-	'colon',
-	'afterElement',
-	'afterMember',
-	'end',
-	'string',
-	'escape',
-	'hex',
-	'literal',
-	'minus',
-	'point',
-	'exponent',
-	'exponentSign',
-	'zero',
-	'integer',
-	'fraction',
-	'exponentDigits',
-] as const;
-
-type StateName = (typeof stateNames)[number];
-const STATE = Object.fromEntries(stateNames.map((name, index) => [name, index])) as Record<StateName, number>;
-/** Here and after it a number is whole. */
-const ZERO = STATE.zero;
-
-const EXPECTED: Record<StateName, string> = {
-	start: 'a value',
-	value: 'a value',
-	firstElement: "a value or ']'",
-	firstKey: "a key or '}'",
-	key: 'a key',
-	colon: "':'",
-	afterElement: "',' or ']'",
-	afterMember: "',' or '}'",
-	end: 'the end of the text',
-	string: 'a character of a string',
-	escape: 'a character that may be escaped',
-	hex: 'a hexadecimal digit',
-	literal: 'true, false or null',
-	minus: 'a digit',
-	point: 'a digit',
-	exponent: "a digit, '+' or '-'",
-	exponentSign: 'a digit',
-	zero: 'the end of the number',
-	integer: 'a digit',
-	fraction: 'a digit',
-	exponentDigits: 'a digit',
-};
 
 const LITERALS = new Map([
 	[0x74, 'true'],
@@ -93,9 +39,7 @@ export class JsonValidator {
 	#literal = '';
 	/** True where nothing but a carriage return has come of a line. */
 	#returned = false;
-	#depth = 0;
-	/** A bit for each open container: 1 for an object. */
-	#containers = new Uint8Array(64);
+	readonly #nesting = new Nesting();
 	/** Bytes of the character under way that are still to come, and the bounds of the next one (RFC 3629, section 4). */
 	#continuations = 0;
 	#low = 0x80;
@@ -141,12 +85,12 @@ export class JsonValidator {
 	/** The bytes are all there. @returns what is wrong, or undefined. */
 	end(): JsonProblem | undefined {
 		if (this.#problem !== undefined) return this.#problem;
-		this.#endedInNumber = this.#depth === 0 && this.#state >= ZERO;
+		this.#endedInNumber = this.#nesting.depth === 0 && this.#state >= ZERO;
 		if (this.#continuations > 0) this.#fail('the text ends within a character');
 		if (this.#state >= ZERO) this.#state = this.#ended();
 		const nothing = this.#state === STATE.start && this.#matched === 0;
 		if (this.#state !== STATE.end && !(this.#lines && nothing)) {
-			this.#fail(nothing ? 'there is no text' : `the text ends where ${this.#expected()} is missing`);
+			this.#fail(nothing ? 'there is no text' : `the text ends where ${expectedIn(this.#state)} is missing`);
 		}
 		return this.#problem;
 	}
@@ -177,7 +121,8 @@ export class JsonValidator {
 		let next = this.#state;
 		if (this.#lines) {
 			const blank = this.#state === STATE.start && this.#matched === 0;
-			if (this.#state !== STATE.end && !blank) return this.#fail(`the line ends where ${this.#expected()} is missing`);
+			if (this.#state !== STATE.end && !blank)
+				return this.#fail(`the line ends where ${expectedIn(this.#state)} is missing`);
 			this.#matched = 0;
 			this.#returned = false;
 			next = STATE.start;
@@ -290,68 +235,33 @@ export class JsonValidator {
 	}
 
 	#inNumber(byte: number): number {
-		const state = this.#state;
-		if (byte >= 0x30 && byte <= 0x39) return this.#digit(byte);
-		const inInteger = state === ZERO || state === STATE.integer;
-		if (byte === 0x2e && inInteger) return STATE.point;
-		if ((byte | 0x20) === 0x65 && (inInteger || state === STATE.fraction)) return STATE.exponent;
-		if ((byte === 0x2b || byte === 0x2d) && state === STATE.exponent) return STATE.exponentSign;
-		if (state < ZERO) return this.#unexpected(byte);
+		const next = afterNumber(this.#state, byte);
+		if (next !== undefined) return next;
+		const isDigit = byte >= 0x30 && byte <= 0x39;
+		if (this.#state < ZERO || isDigit) return this.#unexpected(byte);
 		this.#state = this.#ended();
 		return this.#between(byte);
 	}
 
-	#digit(byte: number): number {
-		switch (this.#state) {
-			case STATE.minus:
-				return byte === 0x30 ? ZERO : STATE.integer;
-			case STATE.point:
-				return STATE.fraction;
-			case STATE.exponent:
-			case STATE.exponentSign:
-				return STATE.exponentDigits;
-			default:
-				return this.#state === ZERO ? this.#unexpected(byte) : this.#state;
-		}
-	}
-
 	#open(isObject: boolean): number {
-		if (this.#depth >= MAX_DEPTH) return this.#fail(`nested more than ${MAX_DEPTH} deep`);
-		const index = this.#depth >> 3;
-		if (index >= this.#containers.length) {
-			const grown = new Uint8Array(this.#containers.length * 2);
-			grown.set(this.#containers);
-			this.#containers = grown;
-		}
-		const bit = 1 << (this.#depth & 7);
-		const bits = this.#containers[index] ?? 0;
-		this.#containers[index] = isObject ? bits | bit : bits & ~bit;
-		this.#depth += 1;
+		if (!this.#nesting.open(isObject)) return this.#fail(`nested more than ${MAX_DEPTH} deep`);
 		return isObject ? STATE.firstKey : STATE.firstElement;
 	}
 
 	#close(): number {
-		this.#depth -= 1;
+		this.#nesting.close();
 		return this.#ended();
 	}
 
 	/** A value has ended. @returns what may come after it. */
 	#ended(): number {
-		if (this.#depth === 0) {
-			return STATE.end;
-		}
-		const top = this.#depth - 1;
-		const inObject = ((this.#containers[top >> 3] ?? 0) >> (top & 7)) & 1;
-		return inObject ? STATE.afterMember : STATE.afterElement;
-	}
-
-	#expected(): string {
-		return EXPECTED[stateNames[this.#state] ?? 'value'];
+		if (this.#nesting.depth === 0) return STATE.end;
+		return this.#nesting.inObject ? STATE.afterMember : STATE.afterElement;
 	}
 
 	#unexpected(byte: number): number {
 		const found = byte > 0x20 && byte < 0x7f ? `'${String.fromCharCode(byte)}'` : hex(byte);
-		return this.#fail(`${this.#expected()} is expected, not ${found}`);
+		return this.#fail(`${expectedIn(this.#state)} is expected, not ${found}`);
 	}
 
 	#fail(message: string): number {

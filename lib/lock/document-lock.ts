@@ -1,7 +1,6 @@
 /** The lock of a document: within this process, and across processes where that is asked for. */
-import path from 'node:path';
 import { formatLockName } from '../commit/lock-name.ts';
-import { inDirectory, resolveTarget, type Target } from '../commit/target.ts';
+import { inDirectory, resolveTarget, targetAt } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { type DocumentEntry, documentRegistry } from './document-registry.ts';
 import { type FileLock, holdFileLock } from './file-lock.ts';
@@ -70,10 +69,8 @@ export async function underStandingLock<T>(
 	lease: Lease | undefined,
 	work: () => Promise<T>,
 ): Promise<T> {
-	const directory = path.dirname(document);
-	const name = path.basename(document);
-	const target: Target = { path: document, directory, name, key: document, existing: undefined };
-	const lockFile = await fileSystem.lstat(inDirectory(directory, formatLockName(name)));
+	const target = targetAt(fileSystem, document);
+	const lockFile = await fileSystem.lstat(inDirectory(target.directory, formatLockName(target.name)));
 	if (lockFile === undefined || lease?.lock !== undefined) return work();
 	const wait = new LockWait(clock, { path: document, timeoutMs: LOCK_TIMEOUT_MS });
 	return holdFileLock(fileSystem, entry, target, wait, work);

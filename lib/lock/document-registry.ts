@@ -6,7 +6,9 @@
  */
 import { Mutex } from 'async-mutex';
 import type { ActiveCommit } from '../commit/active-commit.ts';
+import { isSameFile } from '../commit/spelling.ts';
 import { DurableJsonError } from '../errors.ts';
+import type { SyncFileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import type { Durability } from '../types.ts';
 import type { FileLock } from './file-lock.ts';
@@ -37,6 +39,8 @@ export class DocumentEntry {
 	readonly #registry: DocumentRegistry;
 	#landed: Landed | undefined;
 	#landing = 0;
+	/** Where the document lies, as it was spelt last. */
+	#file: string | undefined;
 	/** The commit at work on it. */
 	active: ActiveCommit | undefined;
 	/** The lock against other processes, while this one holds it. */
@@ -60,6 +64,15 @@ export class DocumentEntry {
 		if (this.#landed !== undefined && landed.sequence < this.#landed.sequence) return;
 		this.#landed = landed;
 		this.#landing = this.#registry.nextLanding();
+	}
+
+	/**
+	 * Whoever begins to work on the document says how he spells it. What landed on another file, whose name differs in case
+	 * only, says nothing of this one.
+	 */
+	turnTo(fileSystem: SyncFileSystem, file: string): void {
+		if (this.#file !== undefined && !isSameFile(fileSystem, this.#file, file)) this.#landed = undefined;
+		this.#file = file;
 	}
 
 	/** Has anything landed since the registry's {@link DocumentRegistry.landings} were so many? */

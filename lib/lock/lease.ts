@@ -83,9 +83,9 @@ export function leaseOf(fileSystem: FileSystem, path: string): Lease | undefined
 }
 
 /** At once, as the call's place is decided in the caller's stack; only under a lease, and for another spelling. */
-function keyOf({ sync }: FileSystem, path: string): string | undefined {
+function keyOf(fileSystem: FileSystem, path: string): string | undefined {
 	try {
-		return resolveTargetSync(sync, path).key;
+		return resolveTargetSync(fileSystem, path).key;
 	} catch {
 		// What is wrong with it is told by whatever is done with it.
 		return undefined;

@@ -17,9 +17,20 @@ const open = promisify(fs.open);
 
 /**
  * The native call is one trip to the thread pool; fs.promises.realpath is the same call, fs.realpath one lstat for each
- * component of the path.
+ * component of the path. On Windows, drives that the mount manager does not know (some RAM disks) answer the native call
+ * with EISDIR.
  */
-const realpath = promisify(fs.realpath.native);
+const nativeRealpath = promisify(fs.realpath.native);
+const componentwiseRealpath = promisify(fs.realpath);
+
+async function realpath(path: string): Promise<string> {
+	try {
+		return await nativeRealpath(path);
+	} catch (error) {
+		if (process.platform !== 'win32' || codeOf(error) === 'ENOENT') throw error;
+		return componentwiseRealpath(path);
+	}
+}
 
 /** open(2): a handle that keeps the file and reads nothing. Linux' own, on all architectures that Node runs on. */
 const O_PATH = 0o10000000;
@@ -68,6 +79,7 @@ function uniqueId(): string {
 export const nodeFileSystem: FileSystem = {
 	scope: localScope,
 	semantics: process.platform === 'win32' ? 'win32' : 'posix',
+	ignoresCase: process.platform === 'win32' || process.platform === 'darwin',
 	sync: nodeSyncFileSystem,
 	uniqueId,
 	open(path, mode, permissions) {

@@ -11,7 +11,14 @@ export const nodeSyncFileSystem: SyncFileSystem = {
 		const stats = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
 		return stats && toFileStat(stats);
 	},
-	realpath: (path) => fs.realpathSync.native(path),
+	realpath(path) {
+		try {
+			return fs.realpathSync.native(path);
+		} catch (error) {
+			if (process.platform !== 'win32' || codeOf(error) === 'ENOENT') throw error;
+			return fs.realpathSync(path);
+		}
+	},
 	readlink: (path) => fs.readlinkSync(path),
 	readdir: (path) => fs.readdirSync(path),
 	readFile: (path) => fs.readFileSync(path),

@@ -114,6 +114,8 @@ export interface FileSystem {
 	readonly scope: object;
 	/** Which rules rename, open handles and directory syncs follow. */
 	readonly semantics: 'posix' | 'win32';
+	/** May names that differ in case only be one name, as on Windows and macOS? Where that is so in a directory, its calls tell. */
+	readonly ignoresCase: boolean;
 	readonly sync: SyncFileSystem;
 	/** 16 hexadecimal digits of 64 random bits. */
 	uniqueId(): string;

@@ -3,7 +3,7 @@
  * recovery ends in the same state:
  *
  * - A survivor gets the document's name by link(2), which never replaces: what a writer puts there meanwhile stays. Its old
- *   name goes after the new one is durable.
+ *   name goes after the new one is durable. Where there are no links, it is renamed if nothing stands there.
  * - A bad document is renamed into quarantine, and looked at again there: where it is not the one that was judged, it goes
  *   back.
  */
@@ -15,14 +15,14 @@ import { formatQuarantinedName } from '../commit/kept-name.ts';
 import type { AgeLimit } from '../commit/liveness.ts';
 import { openToSync } from '../commit/read-only.ts';
 import { removeIfDead } from '../commit/sweep.ts';
-import type { Target } from '../commit/target.ts';
+import { targetAt } from '../commit/target.ts';
 import { type CommitPorts, removeIfPresent } from '../commit/temp-file.ts';
 import { formatOrder, parseTempName } from '../commit/temp-name.ts';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
-import type { FileStat } from '../ports/file-system.ts';
+import type { FileStat, SyncFileSystem } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
-import type { Decision, Source } from './examine.ts';
+import type { Decision, Source } from './decide.ts';
 
 interface RemovalContext {
 	readonly ports: CommitPorts;
@@ -95,10 +95,7 @@ async function restore(context: CarryOutContext, decision: Decision, source: Sou
 		return putInPlace(context, decision, source.path);
 	}
 	// A copy: as another name of the backup's file, the document could be spoiled together with it.
-	const name = path.basename(decision.document);
-	const { directory } = context;
-	const target: Target = { path: decision.document, directory, name, key: decision.document, existing: undefined };
-	const copy = await copyToTemp(context.ports, target, source, nextSequence());
+	const copy = await copyToTemp(context.ports, targetAt(fileSystem, decision.document), source, nextSequence());
 	try {
 		return await putInPlace(context, decision, copy.path);
 	} finally {
@@ -131,8 +128,7 @@ async function nameWithoutReplacing(context: CarryOutContext, from: string, docu
 		// EEXIST: a writer was faster. ENOENT: another recovery was, and has moved the survivor.
 		if (code === 'EEXIST' || code === 'ENOENT') return false;
 		if (!NO_LINKS.has(code ?? '')) throw error;
-		if ((await fileSystem.lstat(document)) !== undefined) return false;
-		await fileSystem.rename(from, document);
+		if (!renameWhereFree(fileSystem.sync, from, document)) return false;
 		await syncDirectory(context);
 		return true;
 	}
@@ -141,6 +137,21 @@ async function nameWithoutReplacing(context: CarryOutContext, from: string, docu
 	await removeIfPresent(fileSystem, from);
 	await syncDirectory(context);
 	return true;
+}
+
+/**
+ * Without links no call of Node leaves alone what it would replace. Looking and renaming are one step of this process: what
+ * another one writes between these two calls would be lost, unless a lock keeps it out.
+ */
+function renameWhereFree(sync: SyncFileSystem, from: string, document: string): boolean {
+	if (sync.lstat(document) !== undefined) return false;
+	try {
+		sync.rename(from, document);
+		return true;
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return false;
+		throw error;
+	}
 }
 
 /** @returns where it is; undefined where something else than what was judged stood there. */

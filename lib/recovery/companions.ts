@@ -1,6 +1,7 @@
 /** Which of the names in a directory belong to which document. */
 import { formatOf } from '../commit/condition.ts';
 import { parseKeptName } from '../commit/kept-name.ts';
+import type { NamedAfter } from '../commit/spelling.ts';
 import { hashDocumentName, mayBeHashed, parseTempName, type TempName } from '../commit/temp-name.ts';
 import type { JsonFormat } from '../json/validator.ts';
 import type { CompanionKind } from './report.ts';
@@ -44,15 +45,25 @@ export function formatChoice(match: RegExp | ((name: string) => boolean) | undef
 /** How all names of this library's own files begin: lock files, too, which recovery leaves alone. */
 const OWN_TAG = '.dj1';
 
-/** Sorts the names of a directory. @param also a document that counts as known, whether or not it is there */
-export function groupNames(names: readonly string[], formatFor: FormatChoice, also?: string): Grouped {
+/**
+ * Sorts the names of a directory.
+ * @param spellingOf how the document is spelt that a file is named after
+ * @param also a document that counts as known, whether or not it is there
+ */
+export function groupNames(
+	names: readonly string[],
+	formatFor: FormatChoice,
+	spellingOf: (named: NamedAfter) => string,
+	also?: string,
+): Grouped {
 	const companions = new Map<string, Companion[]>();
 	const orphans: Companion[] = [];
 	const documents = new Set<string>(also === undefined ? [] : [also]);
 	const hashes = hashedDocuments(names, also);
 	for (const name of names) {
 		const own = asOwn(name);
-		const document = own === undefined ? classicDocument(name, formatFor) : nameOf(own.document, hashes);
+		const named = own === undefined ? classicName(name, formatFor) : own.named;
+		const document = typeof named === 'string' ? hashes().get(named) : named && spellingOf(named);
 		if (own !== undefined && document === undefined) orphans.push(own.companion);
 		if (document === undefined) {
 			if (own === undefined && !name.startsWith(OWN_TAG) && formatFor(name) !== undefined) documents.add(name);
@@ -74,33 +85,33 @@ export function groupNames(names: readonly string[], formatFor: FormatChoice, al
 
 interface Own {
 	readonly companion: Companion;
-	readonly document: TempName['document'];
+	/** The document, or the hash of its name. */
+	readonly named: NamedAfter | string;
 }
 
 /** A name of one of this library's formats. */
 function asOwn(name: string): Own | undefined {
 	const temp = parseTempName(name);
 	if (temp !== undefined) {
-		return { companion: { name, kind: temp.state, temp, order: temp.order }, document: temp.document };
+		const companion = { name, kind: temp.state, temp, order: temp.order };
+		return { companion, named: namedAfter(name, temp.document, `.${temp.state}`) };
 	}
 	const kept = parseKeptName(name);
 	if (kept === undefined) return undefined;
 	const { kind, document } = kept;
-	return {
-		companion: kind === 'backup' ? { name, kind, number: kept.number } : { name, kind, order: kept.order },
-		document,
-	};
+	const companion = kind === 'backup' ? { name, kind, number: kept.number } : { name, kind, order: kept.order };
+	return { companion, named: namedAfter(name, document, '') };
+}
+
+function namedAfter(file: string, document: TempName['document'], suffix: string): NamedAfter | string {
+	return 'hash' in document ? document.hash : { file, document: document.name, suffix };
 }
 
 /** The document that `<document>.tmp` or `.bak` belongs to, where it is one that is judged. */
-function classicDocument(name: string, formatFor: FormatChoice): string | undefined {
-	if (!/\.(tmp|bak)$/.test(name)) return undefined;
-	const document = name.slice(0, -'.tmp'.length);
-	return formatFor(document) === undefined ? undefined : document;
-}
-
-function nameOf(document: TempName['document'], hashes: () => ReadonlyMap<string, string>): string | undefined {
-	return 'name' in document ? document.name : hashes().get(document.hash);
+function classicName(file: string, formatFor: FormatChoice): NamedAfter | undefined {
+	const [suffix = ''] = /\.(tmp|bak)$/.exec(file) ?? [];
+	const document = file.slice(0, file.length - suffix.length);
+	return suffix === '' || formatFor(document) === undefined ? undefined : { file, document, suffix };
 }
 
 /** Names by their hash, worked out at the first question. */

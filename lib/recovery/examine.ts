@@ -1,24 +1,13 @@
-/**
- * Looks at a document and the files beside it, and decides. Nothing is changed here.
- *
- * The rules, in their order:
- *
- * - A document that is whole stays, and so does one that is none of ours to judge.
- * - One that is missing or bad is restored from the newest whole survivor: a document moved aside or a backup, whichever is
- *   newer; a complete temporary file (`ready`, by its name); `<document>.tmp`; `<document>.bak`. These two come first where
- *   they were written after what is ours.
- * - Where a writer that may live has moved the document aside, nothing takes its name.
- * - What is then left over of dead writers is removed. What may have a live writer is left alone, whatever it is.
- * - Where nothing whole is left, nothing is touched but worthless temporary files: what is there may be all there is.
- */
+/** Looks at a document and the files beside it: what each is, and which is the newest whole survivor. Nothing is changed here. */
 import path from 'node:path';
-import { formatOf, type Judgement, judgeFile, looksLost } from '../commit/condition.ts';
+import { formatOf, judgeFile, looksLost } from '../commit/condition.ts';
 import { type AgeLimit, type LivenessVerdict, withLiveness } from '../commit/liveness.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Companion, Group } from './companions.ts';
-import type { CompanionAction, DocumentCondition, DocumentOutcome, RecoveredFile } from './report.ts';
+import { byAge, type Decision, decide, type Examined, mayBePutBack, ofKind, type Source } from './decide.ts';
+import type { RecoveredFile } from './report.ts';
 
 export interface ExamineContext {
 	readonly ports: CommitPorts;
@@ -31,37 +20,6 @@ export interface ExamineContext {
 	readonly onAgeAsked: () => void;
 	/** Told of a file beside the document that cannot be looked at. */
 	readonly onFailure: (file: string, error: unknown) => void;
-}
-
-/** A file beside the document, and what was found out about it. */
-interface Examined {
-	readonly companion: Companion;
-	readonly path: string;
-	readonly stat: FileStat;
-	readonly liveness: LivenessVerdict | undefined;
-	judgement?: Judgement;
-	/** Why it cannot be what the document is restored from. */
-	refused?: string | undefined;
-}
-
-/** What a document is restored from. */
-export interface Source {
-	readonly companion: Companion;
-	readonly path: string;
-	readonly stat: FileStat;
-}
-
-export interface Decision {
-	readonly document: string;
-	readonly found: DocumentCondition;
-	readonly judgement: Judgement | undefined;
-	readonly outcome: Exclude<DocumentOutcome, 'failed'>;
-	readonly why: string;
-	readonly source: Source | undefined;
-	readonly rolledBack: boolean;
-	readonly files: readonly RecoveredFile[];
-	/** Bad documents of before, oldest first. */
-	readonly quarantined: readonly string[];
 }
 
 /** A recovery that looks at the same file takes its lock for a moment: it is asked again before it counts as alive. */
@@ -86,7 +44,7 @@ export async function examine(context: ExamineContext, group: Group): Promise<De
 	const stands = found === 'good' || found === 'unjudged';
 	const awaited = found === 'missing' && examined.some(mayBePutBack);
 	const source = stands || awaited ? undefined : await findSource(context, group, examined);
-	return decide(context, { document, found, judgement, examined, source });
+	return decide({ document, found, judgement, examined, source }, context.classic);
 }
 
 /** Without a companion, only a file that holds nothing or begins with NUL is worth reading. */
@@ -157,14 +115,6 @@ async function askLiveness(
 	}
 }
 
-/**
- * A document moved aside by a writer that may live: it is about to be replaced or put back. Nothing older takes its name
- * meanwhile, as beside a whole document the one aside would count as left over.
- */
-function mayBePutBack({ companion, liveness }: Examined): boolean {
-	return companion.kind === 'aside' && liveness?.liveness !== 'dead';
-}
-
 /** The newest whole survivor. */
 async function findSource(context: ExamineContext, group: Group, examined: Examined[]): Promise<Source | undefined> {
 	const candidates = [...byNewest(examined), ...ofKind(examined, 'ready').toReversed()];
@@ -196,15 +146,6 @@ function byNewest(examined: readonly Examined[]): Examined[] {
 	return merged;
 }
 
-/** Backups by their number, others by their order: oldest first. */
-function ofKind(examined: readonly Examined[], wanted: Companion['kind']): Examined[] {
-	const found = examined.filter(({ companion }) => companion.kind === wanted);
-	return found.sort((a, b) => {
-		if (wanted === 'backup') return (a.companion.number ?? 0) - (b.companion.number ?? 0);
-		return (a.companion.order ?? '') < (b.companion.order ?? '') ? -1 : 1;
-	});
-}
-
 /** @returns why the document cannot be restored from it; undefined where it can. */
 async function refuse(context: ExamineContext, group: Group, candidate: Examined): Promise<string | undefined> {
 	const { liveness, companion } = candidate;
@@ -224,111 +165,6 @@ async function refuse(context: ExamineContext, group: Group, candidate: Examined
 	if (companion.kind !== 'tmp') return undefined;
 	if (group.format === 'lines') return 'nothing tells whether all of its lines are there';
 	return endsInNumber ? 'it ends in a number, of which the rest may be missing' : undefined;
-}
-
-interface Finding {
-	readonly document: string;
-	readonly found: DocumentCondition;
-	readonly judgement: Judgement | undefined;
-	readonly examined: readonly Examined[];
-	readonly source: Source | undefined;
-}
-
-function decide(context: ExamineContext, finding: Finding): Decision {
-	const { document, found, judgement, examined, source } = finding;
-	const stands = found === 'good' || found === 'unjudged';
-	const outcome = stands ? 'kept' : source === undefined ? outcomeWithoutSource(finding) : 'restored';
-	const whole = stands || source !== undefined;
-	const files = examined.map((one): RecoveredFile => {
-		const isTwin = found === 'good' && judgement?.stat.identity === one.stat.identity;
-		const [action, why] = fate(context, one, source, whole, isTwin);
-		const { path: file, companion, liveness, judgement: judged } = one;
-		return {
-			path: file,
-			kind: companion.kind,
-			liveness: liveness?.liveness,
-			condition: judged?.condition,
-			action,
-			why,
-		};
-	});
-	return {
-		document,
-		found,
-		judgement,
-		outcome,
-		why: explain(finding, outcome),
-		source,
-		rolledBack: source !== undefined && (found !== 'missing' || source.companion.kind === 'backup'),
-		files,
-		quarantined: ofKind(examined, 'quarantined').map((one) => one.path),
-	};
-}
-
-/** Was there ever a whole document? A bad one or a bad survivor says so; the beginnings of a first write do not. */
-function outcomeWithoutSource({ found, examined }: Finding): 'lost' | 'absent' {
-	const lost = examined.some(
-		({ companion, judgement, liveness }) =>
-			companion.kind !== 'tmp' && judgement !== undefined && liveness?.liveness !== 'live',
-	);
-	return found !== 'missing' || lost ? 'lost' : 'absent';
-}
-
-function explain({ found, judgement, examined, source }: Finding, outcome: Decision['outcome']): string {
-	if (found === 'good') return 'it is whole';
-	if (found === 'unjudged') return 'its name says nothing of JSON: it is left as it is';
-	const problem = judgement?.problem;
-	const place =
-		problem && found === 'torn' ? ` (line ${problem.line}, column ${problem.column}: ${problem.message})` : '';
-	const what =
-		found === 'missing' ? 'there is no document' : found === 'torn' ? `it is no JSON${place}` : NOTHING[found];
-	if (source !== undefined) return `${what}; ${path.basename(source.path)} is the newest whole survivor`;
-	if (outcome === 'lost') return `${what}, and nothing whole is left to restore it from`;
-	const live = examined.some(({ liveness }) => liveness?.liveness === 'live');
-	if (!live && found === 'missing' && examined.some(mayBePutBack)) {
-		return `${what}; the one that was moved aside may have a live writer, and is left to it`;
-	}
-	return `${what}${live ? ' yet: a live writer is at work' : ', and nothing says that there ever was one'}`;
-}
-
-const NOTHING = { empty: 'it is empty', nul: 'it holds nothing but NUL bytes' } as const;
-
-/** What becomes of a file beside the document. `whole`: there will be a whole document. `isTwin`: it is that document. */
-function fate(
-	context: ExamineContext,
-	{ companion, liveness, refused, path: file }: Examined,
-	source: Source | undefined,
-	whole: boolean,
-	isTwin: boolean,
-): [CompanionAction, string] {
-	if (file === source?.path) {
-		return companion.kind === 'backup'
-			? ['copied', 'the newest whole survivor']
-			: ['promoted', 'the newest whole survivor'];
-	}
-	const { kind } = companion;
-	if (kind === 'backup') return ['kept', refused ?? 'a backup'];
-	if (kind === 'quarantined') return ['kept', 'a bad document of before'];
-	if (kind === 'tmp' || kind === 'bak') {
-		// A recovery was cut off between two names. Who next writes to this one would write into the document.
-		if (isTwin) return ['removed', 'another name of the document'];
-		if (whole && context.classic) return ['removed', 'a leftover: the document is whole'];
-		return [
-			'kept',
-			refused ?? (whole ? 'the document is whole; removed only where that is asked for' : 'it may be all that is left'),
-		];
-	}
-	if (liveness?.liveness === 'live') return ['kept', 'a live writer holds it'];
-	if (liveness === undefined) return ['kept', refused ?? 'nothing is known of its writer'];
-	if (liveness.liveness !== 'dead') return ['kept', 'its writer may live: it has no lock, and is not old enough'];
-	if (kind === 'part') return ['removed', `its writer is dead${byAge(liveness)}`];
-	return whole
-		? ['removed', `its writer is dead${byAge(liveness)}, and the document is whole`]
-		: ['kept', refused ?? 'it may be all that is left'];
-}
-
-function byAge({ by }: LivenessVerdict): string {
-	return by === 'age' ? ' by its age' : '';
 }
 
 /** A file of ours whose document's name is not known: the beginnings of a dead writer are worth nothing all the same. */

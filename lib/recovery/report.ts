@@ -76,3 +76,11 @@ export interface RecoveryReport {
 	readonly failures: readonly { readonly path: string; readonly error: unknown }[];
 	readonly durationMs: Milliseconds;
 }
+
+/** What a recovery tells while it is at work. */
+export interface RecoveryProgress {
+	/** Documents looked at so far. */
+	readonly examined: number;
+	/** Documents known so far: directories still to come have more. */
+	readonly known: number;
+}

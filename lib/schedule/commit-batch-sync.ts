@@ -49,8 +49,9 @@ export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
 	const { fileSystem } = job.ports;
 	const carriers = job.batches.filter((batch) => batch.size > 0);
 	if (carriers.length === 0) return undefined;
-	const target = resolveTargetSync(fileSystem.sync, job.path);
+	const target = resolveTargetSync(fileSystem, job.path);
 	return documentRegistry(fileSystem.scope).interrupt(target.key, (entry) => {
+		entry.turnTo(fileSystem.sync, target.file);
 		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
 		// Held by this process already, it keeps the others out of this commit as well.
 		const release = job.locks && entry.lock === undefined ? lockFileSync(fileSystem, target) : undefined;
@@ -78,7 +79,7 @@ function landInOrder(
 		const base = batch.steps?.needsBase ? job.base.readSync(job.ports.fileSystem, job.path) : undefined;
 		const ground = { key: target.key, landedSequence: entry.landed?.sequence ?? 0, readBase: () => base };
 		batch.carryOutSync(ground, () => unsupported(job.path, 'the update waits for something', 'update'));
-		const landing = landNewest(job, [batch], entry, resolveTargetSync(job.ports.fileSystem.sync, job.path));
+		const landing = landNewest(job, [batch], entry, resolveTargetSync(job.ports.fileSystem, job.path));
 		if (landing !== undefined) landings.push(landing);
 	}
 	const last = landings.at(-1);
@@ -172,7 +173,7 @@ function land(
 			entry.active?.displace(sync);
 		});
 		entry.landed = inPlace(sequence, bytes, removed);
-		tellLanded(newest, sync.lstat(target.key));
+		tellLanded(newest, sync.lstat(target.file));
 	} else if (durability !== 'none' && entry.landed?.removed === false) {
 		syncFile(ports, target);
 	}
@@ -208,7 +209,7 @@ function commit(
 ): number {
 	const { kind, path, rereadable, mode, mayBeEmpty, content, assertKnown } = newest.request;
 	try {
-		assertKnown?.(ports.fileSystem.sync.lstat(target.key));
+		assertKnown?.(ports.fileSystem.sync.lstat(target.file));
 	} catch (reason) {
 		throw new OwnFailure(reason);
 	}
@@ -241,7 +242,7 @@ function landNewer(active: ActiveCommit, path: string): void {
 
 /** A newer commit stands, that may have been content with less. */
 function syncFile({ fileSystem }: CommitPorts, target: Target): void {
-	const file = fileSystem.sync.open(target.key, fileSystem.semantics === 'win32' ? 'update' : 'read');
+	const file = fileSystem.sync.open(target.file, fileSystem.semantics === 'win32' ? 'update' : 'read');
 	try {
 		file.sync();
 	} finally {

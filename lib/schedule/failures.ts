@@ -15,11 +15,10 @@ export class UntoldFailures {
 		if (this.#failures.length < MAX_KEPT) this.#failures.push({ path, error });
 	}
 
-	/** @returns the errors of a path, or of all, which are told from now on */
-	take(path: string | undefined): unknown[] {
-		const isTold = (failure: Failure): boolean => path === undefined || failure.path === path;
-		const told = this.#failures.filter(isTold);
-		this.#failures = this.#failures.filter((failure) => !isTold(failure));
+	/** @returns the errors of these paths, which are told from now on */
+	take(isTold: (path: string) => boolean): unknown[] {
+		const told = this.#failures.filter(({ path }) => isTold(path));
+		this.#failures = this.#failures.filter(({ path }) => !isTold(path));
 		return told.map(({ error }) => error);
 	}
 }

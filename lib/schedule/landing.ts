@@ -102,6 +102,7 @@ export class Landing {
 					const target = entry.changedSince(landings) ? await resolveTarget(fileSystem, this.#path) : found;
 					if (target.key !== found.key) return false;
 					registry.found(batch.firstSequence);
+					entry.turnTo(fileSystem.sync, target.file);
 					if (lease === undefined) registry.claim(target.key, lock.mode, lock.claims, this.#path);
 					if (wait !== undefined) return this.#landLocked(batch, entry, target, wait);
 					await this.#landNewest(batch, entry, target, lease?.lock);
@@ -245,7 +246,7 @@ export class Landing {
 		const { sync } = this.#context.ports.fileSystem;
 		active.guard = () => {
 			guard?.();
-			assertOwn(() => assertKnown(sync.lstat(target.key)));
+			assertOwn(() => assertKnown(sync.lstat(target.file)));
 		};
 		active.guard();
 	}

@@ -1,4 +1,5 @@
 /** The lanes of a writer: one for each path with work, and one for each path that is written under a lock of its caller's. */
+import { mayBeSame } from '../commit/spelling.ts';
 import { type Lease, leaseOf } from '../lock/lease.ts';
 import { Lane, type LaneContext } from './lane.ts';
 
@@ -46,13 +47,15 @@ export class Lanes {
 
 	/**
 	 * Those whose work a caller may wait for: one that holds the lock of a document must not wait for who waits for it.
-	 * @param path of one path only
+	 * @param path of one path only, in any case where that may be ignored
 	 */
 	flushable(path: string | undefined): Lane[] {
 		const { fileSystem } = this.#context.ports;
-		const one = path === undefined ? undefined : this.#free.get(path);
-		const free = path === undefined ? [...this.#free.values()] : one === undefined ? [] : [one];
-		const leased = [...this.#leased].filter((lane) => path === undefined || lane.path === path);
+		const isWanted = (lane: Lane): boolean => path === undefined || mayBeSame(fileSystem, lane.path, path);
+		// With a path for each of many flushes, to look through all lanes would take long.
+		const candidates = path === undefined || fileSystem.ignoresCase ? this.#free.values() : [this.#free.get(path)];
+		const free = [...candidates].filter((lane) => lane !== undefined).filter(isWanted);
+		const leased = [...this.#leased].filter(isWanted);
 		return [...free.filter((lane) => leaseOf(fileSystem, lane.path) === undefined), ...leased];
 	}
 }

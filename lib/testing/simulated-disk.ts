@@ -28,6 +28,8 @@ export interface SimulatedDiskOptions {
 	 * overtake each other, as in a thread pool. Default: each kind of call takes its own fixed time.
 	 */
 	readonly jitterSeed?: number;
+	/** Are names found by any case? Default: under the rules of Windows. */
+	readonly ignoresCase?: boolean;
 	/** The longest name, in bytes. Default 255. */
 	readonly nameBytesMax?: number;
 	/** False where files cannot be locked: `tryLock` gives `'unsupported'`. Default true. */
@@ -66,6 +68,7 @@ export interface CrashState {
 export class SimulatedDisk implements FileSystem {
 	readonly scope: object = {};
 	readonly semantics: 'posix' | 'win32';
+	readonly ignoresCase: boolean;
 	readonly sync: SyncFileSystem;
 	readonly #options: SimulatedDiskOptions;
 	readonly #volume: Volume;
@@ -75,10 +78,11 @@ export class SimulatedDisk implements FileSystem {
 	readonly #random: SeededRandom;
 
 	/** @param volume the state to start from; default empty */
-	constructor(options: SimulatedDiskOptions = {}, volume: Volume = new Volume(options.nameBytesMax ?? 255)) {
+	constructor(options: SimulatedDiskOptions = {}, volume: Volume = emptyVolume(options)) {
 		this.#options = options;
 		this.#volume = volume;
 		this.semantics = options.semantics ?? 'posix';
+		this.ignoresCase = volume.ignoresCase;
 		this.#random = seededRandom(options.seed ?? 1);
 		const rules = {
 			semantics: this.semantics,
@@ -290,4 +294,12 @@ export class SimulatedDisk implements FileSystem {
 			syncDirectory: (path) => calls.now(paths.syncDirectory(path)),
 		};
 	}
+}
+
+function emptyVolume({
+	nameBytesMax = 255,
+	semantics,
+	ignoresCase = semantics === 'win32',
+}: SimulatedDiskOptions): Volume {
+	return new Volume(nameBytesMax, ignoresCase);
 }

@@ -85,12 +85,15 @@ export function systemError(code: string, syscall: string, path: string): NodeJS
 /** Inodes, directories and the walk from one to the next. */
 export class Volume {
 	readonly nameBytesMax: number;
+	readonly ignoresCase: boolean;
 	readonly #inodes = new Map<number, Inode>();
 	#nextInode = ROOT + 1;
 	#nextOrder = 0;
 
-	constructor(nameBytesMax: number) {
+	/** @param ignoresCase names keep their case, and are found by any other */
+	constructor(nameBytesMax: number, ignoresCase: boolean) {
 		this.nameBytesMax = nameBytesMax;
+		this.ignoresCase = ignoresCase;
 		this.#inodes.set(ROOT, directoryNode(ROOT));
 	}
 
@@ -122,17 +125,18 @@ export class Volume {
 			throw systemError(code, syscall, path);
 		};
 		while (ahead.length > 0) {
-			const name = ahead.pop() ?? '';
-			if (name === '' || name === '.') continue;
+			const spelt = ahead.pop() ?? '';
+			if (spelt === '' || spelt === '.') continue;
 			if (last.node === undefined) return fail('ENOENT');
 			if (last.node.kind !== 'directory') return fail('ENOTDIR');
-			if (name === '..') {
+			if (spelt === '..') {
 				if (trail.length > 1) trail.pop();
 				last = this.#locatedDirectory(trail);
 				continue;
 			}
-			if (Buffer.byteLength(name) > this.nameBytesMax) return fail('ENAMETOOLONG');
+			if (Buffer.byteLength(spelt) > this.nameBytesMax) return fail('ENAMETOOLONG');
 			const directory = last.node;
+			const name = this.#nameIn(directory, spelt);
 			const node = this.#inodes.get(directory.entries.get(name) ?? 0);
 			const isLast = ahead.every((rest) => rest === '' || rest === '.');
 			if (node?.kind === 'symlink' && (follow || !isLast)) {
@@ -146,6 +150,12 @@ export class Volume {
 			if (node?.kind === 'directory') trail.push({ name, node });
 		}
 		return last;
+	}
+
+	/** The name as the directory has it, where that has one. */
+	#nameIn({ entries }: DirectoryNode, spelt: string): string {
+		if (!this.ignoresCase || entries.has(spelt)) return spelt;
+		return [...entries.keys()].find((name) => name.toUpperCase() === spelt.toUpperCase()) ?? spelt;
 	}
 
 	/** As {@link Volume.locate}, where something must stand. */
@@ -264,7 +274,7 @@ export class Volume {
 	}
 
 	#copy(copyDirectory: (node: DirectoryNode) => DirectoryNode, copyFile: (node: FileNode) => FileNode): Volume {
-		const copy = new Volume(this.nameBytesMax);
+		const copy = new Volume(this.nameBytesMax, this.ignoresCase);
 		copy.#nextInode = this.#nextInode;
 		copy.#nextOrder = this.#nextOrder;
 		const ahead = [ROOT];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createWriter, type JsonWriter, recover } from '../../lib/index.ts';
+import { createWriter, type JsonWriter, readJson, readJsonLines, recover } from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 
@@ -124,6 +124,93 @@ describe('under the rules of Windows', () => {
 		await expect(write).rejects.toMatchObject({ step: 'rename', outcome: 'not_applied', cause: { code: 'EIO' } });
 		expect((await disk.stat('/data/a.json')).mode).toBe(0o444);
 		expect(temps(disk)).toEqual([]);
+	});
+
+	it('keeps a document read-only where a rename does not mind the attribute', async () => {
+		const { disk, clock, writer } = windows();
+		disk.plantFile('/data/a.json', '"old"', { mode: 0o444 });
+		const inner = disk.rename.bind(disk);
+		disk.rename = async (from, to) => {
+			if (to === '/data/a.json') disk.plantFile(to, '"old"', { mode: 0o644 });
+			await inner(from, to);
+		};
+		await runClock(clock, writer.write('/data/a.json', 'new'), () => undefined);
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('"new"\n');
+		expect((await disk.stat('/data/a.json')).mode).toBe(0o444);
+	});
+
+	it('waits for who has a backup open, and for two seconds at most', async () => {
+		const { disk, clock, writer } = windows();
+		for (const value of [1, 2, 3]) {
+			await runClock(clock, writer.write('/data/a.json', value, { backups: 2 }), () => undefined);
+		}
+		const [second = ''] = temps(disk).slice(1);
+		const release = disk.openElsewhere(second);
+		const write = writer.write('/data/a.json', 4, { backups: 2 });
+		expect(await runClock(clock, write, (ms) => ms > 300 && release())).toBeLessThan(600);
+		await write;
+		expect(temps(disk).map((file) => disk.peekFile(file)?.toString())).toEqual(['3\n', '2\n']);
+
+		disk.openElsewhere(second);
+		const refused = writer.write('/data/a.json', 5, { backups: 2 });
+		expect(await runClock(clock, refused, () => undefined)).toBeLessThan(3000);
+		await expect(refused).rejects.toMatchObject({ step: 'backup', outcome: 'not_applied', cause: { code: 'EPERM' } });
+		expect(disk.peekFile('/data/a.json')?.toString()).toBe('4\n');
+		expect(temps(disk)).toHaveLength(2);
+	});
+
+	it.each(['asynchronous', 'synchronous'])('waits for who scans the new file: %s', async (how) => {
+		const { disk, clock, writer } = windows();
+		disk.fail('rename', { code: 'EPERM', times: 3 });
+		const write = writer.write('/data/new.json', 'new');
+		if (how === 'synchronous') writer.flushSync();
+		await runClock(clock, write, () => undefined);
+		await write;
+		expect(disk.peekFile('/data/new.json')?.toString()).toBe('"new"\n');
+		expect(temps(disk)).toEqual([]);
+	});
+
+	it('waits for who scans a file that is discarded', async () => {
+		const { disk, clock, writer } = windows();
+		disk.fail('sync', { code: 'EIO' });
+		disk.fail('unlink', { code: 'EBUSY', times: 3 });
+		const write = writer.write('/data/new.json', 'new');
+		await runClock(clock, write, () => undefined);
+		await expect(write).rejects.toMatchObject({ step: 'sync', outcome: 'not_applied' });
+		expect(disk.paths()).toEqual(['/data', '/data/a.json']);
+	});
+
+	it('waits for who lets a document not be removed', async () => {
+		const { disk, clock, writer } = windows();
+		let held = true;
+		const { rename } = disk.sync;
+		disk.sync.rename = (from, to) => {
+			if (held && from === '/data/a.json') throw Object.assign(new Error('EBUSY: injected'), { code: 'EBUSY' });
+			rename(from, to);
+		};
+		const removal = writer.remove('/data/a.json');
+		const elapsedMs = await runClock(clock, removal, (ms) => {
+			if (ms > 300) held = false;
+		});
+		await removal;
+		expect(elapsedMs).toBeGreaterThan(250);
+		expect(disk.paths()).toEqual(['/data']);
+	});
+
+	it('reads a document that another program lets go of in time', async () => {
+		const { disk } = windows();
+		disk.plantFile('/data/rows.jsonl', '1\n2\n');
+		disk.fail('readFile', { code: 'EBUSY', times: 3 });
+		disk.fail('open', { code: 'EBUSY', times: 3 });
+		expect(await readJson('/data/a.json', { fileSystem: disk })).toBe('old');
+		const rows: unknown[] = [];
+		for await (const row of readJsonLines('/data/rows.jsonl', { fileSystem: disk })) rows.push(row);
+		expect(rows).toEqual([1, 2]);
+		disk.fail('readFile', { code: 'EBUSY', times: Number.POSITIVE_INFINITY });
+		const signal = AbortSignal.timeout(50);
+		await expect(readJson('/data/a.json', { fileSystem: disk, signal })).rejects.toMatchObject({
+			name: 'TimeoutError',
+		});
 	});
 
 	it('recovers read-only files', async () => {

@@ -10,6 +10,7 @@ import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 export class PassingPort implements FileSystem {
 	readonly scope: object;
 	readonly semantics: FileSystem['semantics'];
+	readonly ignoresCase: boolean;
 	readonly sync: FileSystem['sync'];
 	readonly inner: FileSystem;
 
@@ -18,6 +19,7 @@ export class PassingPort implements FileSystem {
 		this.inner = inner;
 		this.scope = scope;
 		this.semantics = inner.semantics;
+		this.ignoresCase = inner.ignoresCase;
 		this.sync = inner.sync;
 	}
 

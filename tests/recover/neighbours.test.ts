@@ -95,6 +95,33 @@ describe('a document that its writer has moved aside', () => {
 	});
 });
 
+describe('a writer of another process', () => {
+	it.each([['with links', true] as const, ['without links', false] as const])(
+		'that gives a missing document its name first is never overwritten: %s',
+		async (_, links) => {
+			for (const survivor of [tempPath('ready', 1), backupPath(1)]) {
+				for (let turns = 0; turns < 12; turns++) {
+					const stage = scene({ [survivor]: good(1) });
+					const { link } = stage.disk;
+					stage.disk.link = (from, to) => {
+						void turnsLater(turns, () => stage.disk.plantFile(DOCUMENT, good(2)));
+						return links
+							? link.call(stage.disk, from, to)
+							: Promise.reject(Object.assign(new Error('EPERM: no links'), { code: 'EPERM' }));
+					};
+					await stage.recover();
+					await turnsLater(20, () => expect(stage.contents()[DOCUMENT]).toBe(good(2)));
+				}
+			}
+		},
+	);
+});
+
+async function turnsLater(turns: number, action: () => void): Promise<void> {
+	for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+	action();
+}
+
 describe('a writer that locks its new file after it was judged', () => {
 	const unknownDocument = `/data/.dj1hl-0lxk2j4p8000007-9f86d081884c7d65-${'0'.repeat(32)}.part`;
 
