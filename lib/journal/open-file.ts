@@ -1,7 +1,8 @@
 /** Finding the file of a journal: one journal at a time has it open. */
 
+import { belongsTo } from '../commit/spelling.ts';
 import type { Target } from '../commit/target.ts';
-import { belongsTo, parseTempName } from '../commit/temp-name.ts';
+import { parseTempName } from '../commit/temp-name.ts';
 import { codeOf } from '../errors.ts';
 import { noLocks } from '../lock/file-lock.ts';
 import type { FileSystem, OpenFile } from '../ports/file-system.ts';
@@ -57,7 +58,7 @@ async function isBeingReplaced(fileSystem: FileSystem, { directory, name }: Targ
 	const names = await fileSystem.readdir(directory);
 	return names.some((other) => {
 		const temp = parseTempName(other);
-		return temp !== undefined && temp.state !== 'part' && belongsTo(temp, name);
+		return temp !== undefined && temp.state !== 'part' && belongsTo(fileSystem, directory, other, temp, name);
 	});
 }
 
