@@ -23,6 +23,9 @@ export interface Ground {
 	readonly readBase: () => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
+/** What stands on the disk, or why it cannot be read. */
+type Base = { readonly bytes: Uint8Array | undefined } | { readonly error: unknown };
+
 interface Made {
 	readonly call: Submission;
 	readonly bytes: Uint8Array;
@@ -84,10 +87,18 @@ export class Steps {
 	}
 
 	/** Rejects the calls that fail; itself it never rejects. */
-	async carryOut(ground: Ground): Promise<void> {
+	async carryOut({ key, landedSequence, readBase }: Ground): Promise<void> {
+		let base: Base | undefined;
+		if (this.needsBase) {
+			base = await Promise.resolve(readBase()).then(
+				(bytes) => ({ bytes }),
+				(error: unknown) => ({ error }),
+			);
+		}
+		// Up to here no function has been called: a synchronous commit may have taken their place.
 		if (this.#state !== 'waiting') return;
 		this.#state = 'under-way';
-		const steps = this.#run(ground);
+		const steps = this.#run({ key, landedSequence, readBase }, base);
 		for (let step = steps.next(); step.done !== true; ) {
 			try {
 				step = steps.next(await (step.value ?? new Promise(setImmediate)));
@@ -113,9 +124,9 @@ export class Steps {
 		this.#state = 'done';
 	}
 
-	*#run({ key, landedSequence, readBase }: Ground): Generator<Pause, void, unknown> {
+	*#run({ key, landedSequence, readBase }: Ground, known?: Base): Generator<Pause, void, unknown> {
 		this.#landedSequence = landedSequence;
-		let base: { readonly bytes: Uint8Array | undefined } | { readonly error: unknown } | undefined;
+		let base = known;
 		for (let index = 0; index < this.#calls.length; index++) {
 			const first = this.#calls[index];
 			if (first === undefined || first.settled) continue;
@@ -144,11 +155,7 @@ export class Steps {
 		return last;
 	}
 
-	*#update(
-		call: Submission,
-		key: string,
-		base: { readonly bytes: Uint8Array | undefined } | { readonly error: unknown } | undefined,
-	): Generator<Pause, void, unknown> {
+	*#update(call: Submission, key: string, base: Base | undefined): Generator<Pause, void, unknown> {
 		if (this.#made === undefined && base !== undefined && 'error' in base) {
 			call.reject(base.error);
 			return;
@@ -183,9 +190,7 @@ export class Steps {
 /** Told by the call that it was made for. */
 function nobodyWaitsForIt(): void {}
 
-function* read(
-	readBase: Ground['readBase'],
-): Generator<Pause, { readonly bytes: Uint8Array | undefined } | { readonly error: unknown }, unknown> {
+function* read(readBase: Ground['readBase']): Generator<Pause, Base, unknown> {
 	try {
 		const reading = readBase();
 		return { bytes: reading instanceof Promise ? ((yield reading) as Uint8Array | undefined) : reading };
