@@ -1,7 +1,9 @@
 /** The lock of a document: within this process, and across processes where that is asked for. */
 import { formatLockName } from '../commit/lock-name.ts';
-import { inDirectory, resolveTarget, targetAt } from '../commit/target.ts';
+import { inDirectory, resolveTarget, type Target, targetAt } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import { sharedPart } from '../shared-state.ts';
 import { type DocumentEntry, documentRegistry } from './document-registry.ts';
 import { type FileLock, holdFileLock } from './file-lock.ts';
 import { Lease, type LeaseOptions, leaseOf, reentrant, runUnder } from './lease.ts';
@@ -30,7 +32,7 @@ export async function withDocumentLock<T>(
 	const wait = new LockWait(clock, options);
 	const registry = documentRegistry(fileSystem.scope);
 	for (;;) {
-		const { key } = await resolveTarget(fileSystem, document);
+		const { key } = await findInOrder(fileSystem, document);
 		const done = await registry.exclusive(
 			key,
 			async (entry) => {
@@ -56,6 +58,21 @@ export async function withDocumentLock<T>(
 		}
 	}
 }
+
+/** Finds the document behind a path after all who have asked before, so that they come to its mutex in their order. */
+async function findInOrder(fileSystem: FileSystem, path: string): Promise<Target> {
+	const searches = sharedPart(fileSystem.scope, 'lock-searches', () => new Map<string, Promise<unknown>>());
+	const search = (searches.get(path) ?? Promise.resolve()).then(() => resolveTarget(fileSystem, path));
+	const settled = search.catch(toldToItsCaller);
+	searches.set(path, settled);
+	try {
+		return await search;
+	} finally {
+		if (searches.get(path) === settled) searches.delete(path);
+	}
+}
+
+function toldToItsCaller(): void {}
 
 /**
  * Runs `work` under the lock against other processes where these lock the document, which is told by its lock file, and the
