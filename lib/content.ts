@@ -29,31 +29,31 @@ export interface Content
 	> {
 	/** What the caller handed over: a stream among it is closed where it is not read. */
 	readonly value: unknown;
-	/** What was written, known once it has been: what a function gave, or a validator. */
-	readonly written: () => unknown;
+	/** What was written, known once it has been: what a function gave, or a validator. Left out where that is `value`. */
+	readonly written?: (() => unknown) | undefined;
 	/** Validates the value, which may then be written. Throws, or rejects with, ERR_VALIDATION. */
 	readonly prepare?: ((path: string) => undefined | Promise<void>) | undefined;
 }
 
 export function valueContent(value: ValueOrThunk, json: CheckedJsonOptions): Content {
 	if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
-	const { begin, written, transform, prepare } = sourceOf(value, json);
+	const { schema } = json;
+	if (typeof value === 'function') {
+		return jsonContent(value, json, schema === undefined ? thunk(value, json) : validatedThunk(value, schema, json));
+	}
+	if (schema === undefined) return jsonContent(value, json, { begin: () => createJsonSource(value, json) });
+	if (hasAsyncIterator(value)) throw invalidArgument('value', 'no async iterable where there is a schema', value);
+	return jsonContent(value, json, validated(value, schema, json));
+}
+
+type Source = Pick<Content, 'begin' | 'written' | 'transform' | 'prepare'>;
+
+function jsonContent(value: unknown, json: CheckedJsonOptions, source: Source): Content {
+	const { begin, written, transform, prepare } = source;
 	const rereadable = isRereadable(value);
 	const snapshot = json.consistency === 'snapshot';
 	return { value, content: 'json', rereadable, mayBeEmpty: false, snapshot, begin, written, transform, prepare };
 }
-
-function sourceOf(value: ValueOrThunk, json: CheckedJsonOptions): Source {
-	const { schema } = json;
-	if (typeof value === 'function') {
-		return schema === undefined ? thunk(value, json) : validatedThunk(value, schema, json);
-	}
-	if (schema === undefined) return { begin: () => createJsonSource(value, json), written: () => value };
-	if (hasAsyncIterator(value)) throw invalidArgument('value', 'no async iterable where there is a schema', value);
-	return validated(value, schema, json);
-}
-
-type Source = Pick<Content, 'begin' | 'written' | 'transform' | 'prepare'>;
 
 /** The value of a function is known when the commit starts. */
 function thunk(value: object, json: CheckedJsonOptions): Source {
@@ -130,7 +130,6 @@ export function linesContent(path: string, rows: Rows, json: CheckedJsonOptions)
 		content: 'lines',
 		// An iterator that is its own iterable (a generator) can be read once, like a stream.
 		rereadable: isRereadable(rows) && !('next' in rows),
-		written: () => rows,
 		begin: () => createJsonLinesSource(schema === undefined ? rows : validRows(rows, schema, path), json),
 		mayBeEmpty: true,
 		snapshot: json.consistency === 'snapshot',
@@ -152,7 +151,6 @@ export function fileContent(data: FileData): Content {
 		content: undefined,
 		rereadable: isRereadable(data) && !(typeof data === 'object' && 'next' in data),
 		begin: () => createFileDataSource(data),
-		written: () => data,
 		mayBeEmpty: true,
 		snapshot: false,
 	};
@@ -164,7 +162,6 @@ export const noContent: Content = {
 	content: undefined,
 	rereadable: true,
 	begin: () => createFileDataSource(''),
-	written: () => undefined,
 	mayBeEmpty: true,
 	snapshot: false,
 };

@@ -53,7 +53,11 @@ export interface CheckedFileOptions {
 	readonly onProgress: FileOptions['onProgress'];
 }
 
+const FILE_DEFAULTS = checkFileOptions({});
+const JSON_DEFAULTS = checkJsonOptions({});
+
 export function checkFileOptions(options: unknown): CheckedFileOptions {
+	if (options === undefined) return FILE_DEFAULTS;
 	const { signal, durability = 'full', mode, backups = 0, onProgress } = asOptions<FileOptions>(options);
 	checkSignal(signal);
 	if (!DURABILITIES.includes(durability)) {
@@ -83,6 +87,7 @@ export interface CheckedJsonOptions {
 
 /** `replacer` and `space` are passed on as they are: JSON.stringify says what they mean, whatever they are. */
 export function checkJsonOptions(options: unknown): CheckedJsonOptions {
+	if (options === undefined) return JSON_DEFAULTS;
 	const {
 		replacer,
 		space,
@@ -103,7 +108,9 @@ export function checkJsonOptions(options: unknown): CheckedJsonOptions {
 /** Options as an object; undefined is none. */
 export function asOptions<T extends object>(options: unknown): Partial<T> {
 	if (options === undefined) return {};
-	if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options);
+	if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+		throw invalidArgument('options', 'an object', options);
+	}
 	return options;
 }
 

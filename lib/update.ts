@@ -17,8 +17,11 @@ export interface UpdateJob {
 	readonly json: CheckedJsonOptions;
 }
 
-/** What an update writes; `written` is its new value. */
-export function updateContent(fileSystem: FileSystem, { fn, initial, json }: UpdateJob): Content {
+/** `written` gives the new value. */
+type UpdateContent = Content & { readonly written: () => unknown };
+
+/** What an update writes. */
+export function updateContent(fileSystem: FileSystem, { fn, initial, json }: UpdateJob): UpdateContent {
 	let result: unknown;
 	const transform: Transform = function* (base, { path, key }) {
 		const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));

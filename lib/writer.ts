@@ -29,7 +29,7 @@ import { UntoldFailures } from './schedule/failures.ts';
 import type { Lane, LaneContext } from './schedule/lane.ts';
 import { Lanes } from './schedule/lanes.ts';
 import { commitSlots } from './schedule/slots.ts';
-import { coalesce } from './schedule/strategies.ts';
+import { checkStrategy, coalesce } from './schedule/strategies.ts';
 import type { Strategy } from './schedule/strategy.ts';
 import { type Request, Submission } from './schedule/submission.ts';
 import { nextSequence } from './shared-state.ts';
@@ -91,7 +91,7 @@ export class Writer implements JsonWriter {
 		const { fileSystem = nodeFileSystem, clock = systemClock, concurrency, recovery = 'sweep', onError } = options;
 		const { strategy = coalesce(), strategyFor, lock = 'process', lockTimeoutMs = LOCK_TIMEOUT_MS } = options;
 		const { maxQueuedValues = DEFAULT_QUEUED_VALUES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = options;
-		checkFunction('options.strategy', strategy);
+		checkStrategy('options.strategy', strategy);
 		checkFunction('options.strategyFor', strategyFor);
 		this.#maxQueuedValues = checkPositive('maxQueuedValues', maxQueuedValues, Number.POSITIVE_INFINITY);
 		this.#maxQueuedBytes = checkPositive('maxQueuedBytes', maxQueuedBytes, Number.POSITIVE_INFINITY);
@@ -243,7 +243,7 @@ export class Writer implements JsonWriter {
 		const { value, prepare } = content;
 		// From here on a stream is ours to read or to close.
 		holdSource(value);
-		const release = (): void => releaseSource(value);
+		const release = content.rereadable ? nothingToClose : (): void => releaseSource(value);
 		// Spelt out, as wherever each commit comes by: an object that others are spread into gets a shape of its own each time.
 		const request: Request = {
 			kind,
@@ -361,12 +361,15 @@ export class Writer implements JsonWriter {
 	}
 }
 
+function nothingToClose(): void {}
+
 function tracked(content: Content, { assertKnown, onLanded }: Tracking): Content {
-	return { ...content, assertKnown, onLanded: (stat) => onLanded(stat, content.written()) };
+	const { value, written } = content;
+	return { ...content, assertKnown, onLanded: (stat) => onLanded(stat, written === undefined ? value : written()) };
 }
 
 function checkedStrategy(strategy: Strategy | undefined): Strategy | undefined {
-	checkFunction('what options.strategyFor returns', strategy);
+	checkStrategy('what options.strategyFor returns', strategy);
 	return strategy;
 }
 

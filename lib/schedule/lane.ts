@@ -131,7 +131,8 @@ export class Lane {
 		} finally {
 			this.#batches.delete(batch);
 			this.#registry.found(batch.firstSequence);
-			this.#pacer.committed(startMs);
+			// One that failed says nothing of what a commit takes, and left the disk as it was.
+			if (batch.isRenamed) this.#pacer.committed(startMs);
 		}
 	}
 }

@@ -1,6 +1,6 @@
 /** The batching strategies. Each bounds how long a value may wait; `bench/` compares them. */
-import { argumentOutOfRange } from '../errors.ts';
-import { checkPositive } from '../options.ts';
+import { argumentOutOfRange, invalidArgument } from '../errors.ts';
+import { checkFunction, checkInteger, checkPositive } from '../options.ts';
 import type { Milliseconds } from '../types.ts';
 import { type Strategy, strategy } from './strategy.ts';
 
@@ -57,7 +57,8 @@ export interface BatchOptions {
 
 /** Commits one value for a number of calls, or for a time: for a steady stream of which few values need to be kept. */
 export function batch(options: BatchOptions): Strategy {
-	const maxWrites = checkPositive('maxWrites', options?.maxWrites);
+	checkInteger('options.maxWrites', options?.maxWrites, 1, Number.MAX_SAFE_INTEGER);
+	const { maxWrites } = options;
 	const maxWaitMs = checkPositive('maxWaitMs', options.maxWaitMs);
 	return strategy(({ oldestMs, writes }) => (writes >= maxWrites ? oldestMs : oldestMs + maxWaitMs), { maxWaitMs });
 }
@@ -89,4 +90,14 @@ export function adaptive(options: AdaptiveOptions): Strategy {
 		},
 		{ maxWaitMs: maxStalenessMs },
 	);
+}
+
+const FACTORIES: readonly unknown[] = [immediate, coalesce, debounce, throttle, batch, adaptive];
+
+/** Throws on what is no strategy, among it a function that would make one. */
+export function checkStrategy(name: string, value: unknown): void {
+	checkFunction(name, value);
+	if (!FACTORIES.includes(value)) return;
+	const { name: factory } = value as Strategy;
+	throw invalidArgument(name, `a strategy, which ${factory}() makes when it is called`, value);
 }

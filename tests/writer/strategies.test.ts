@@ -115,6 +115,14 @@ describe('throttle', () => {
 		expect(await commits(writer)).toBe(2);
 		expect(await advance(writer, 50)).toBe(3);
 	});
+
+	it('does not count a commit that failed: it left the disk as it was', async () => {
+		const writer = open({ strategy: throttle({ intervalMs: 100 }) });
+		const file = directory.file('a.json');
+		await expect(writer.write(file, 1n)).rejects.toMatchObject({ code: 'ERR_NOT_SERIALIZABLE' });
+		writer.schedule(file, 1);
+		expect(await commits(writer)).toBe(1);
+	});
 });
 
 describe('batch', () => {
@@ -291,10 +299,15 @@ describe('bad options of strategies', () => {
 		() => throttle({ intervalMs: Number.NaN }),
 		() => throttle({} as never),
 		() => batch({ maxWrites: '3' as never, maxWaitMs: 10 }),
+		() => batch({ maxWrites: 1.5, maxWaitMs: 10 }),
+		() => batch(undefined as never),
 		() => batch({ maxWrites: 3, maxWaitMs: Number.POSITIVE_INFINITY }),
 		() => adaptive({ maxStalenessMs: -1 }),
 		() => adaptive({ maxStalenessMs: 10, targetShare: 2 }),
 		() => createWriter({ strategy: 'coalesce' as never }),
+		() => createWriter({ strategy: coalesce as never }),
+		() => createWriter({ strategy: debounce as never }),
+		() => createWriter([] as never),
 		() => createWriter({ strategyFor: 1 as never }),
 		() => createWriter({ maxQueuedValues: 0 }),
 		() => createWriter({ maxQueuedBytes: '1' as never }),
