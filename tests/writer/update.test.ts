@@ -12,6 +12,7 @@ import {
 	writeJson,
 } from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
+import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -310,6 +311,39 @@ describe('flushSync with updates', () => {
 		expect(await directory.json('a.json')).toEqual({ count: 2 });
 		expect(await Promise.all([first, second])).toEqual([{ count: 1 }, { count: 2 }]);
 		await writer.close();
+		await directory.expectOnly('a.json');
+	});
+
+	it('carries them out while their document is being read for the commit under way', async () => {
+		const file = directory.file('a.json');
+		await writeJson(file, { count: 1 });
+		let goOn = (): void => undefined;
+		const gate = new Promise<void>((resolve) => {
+			goOn = resolve;
+		});
+		let reads = 0;
+		const fileSystem: FileSystem = {
+			...nodeFileSystem,
+			async readFile(path, options) {
+				reads += 1;
+				await gate;
+				return nodeFileSystem.readFile(path, options);
+			},
+		};
+		const writer = createWriter({ fileSystem });
+		let calls = 0;
+		const update = writer.update<Counter>(file, (state) => {
+			calls += 1;
+			return increment(state);
+		});
+		while (reads === 0) await sleep(1);
+		writer.flushSync();
+		expect(await directory.json('a.json')).toEqual({ count: 2 });
+		goOn();
+		expect(await update).toEqual({ count: 2 });
+		await writer.close();
+		expect(await directory.json('a.json')).toEqual({ count: 2 });
+		expect(calls).toBe(1);
 		await directory.expectOnly('a.json');
 	});
 
