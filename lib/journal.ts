@@ -226,7 +226,7 @@ async function open<State, Entry>(
 	if (claimSweep(fileSystem, directory)) await sweepDirectory(ports, directory);
 	let found = await openLocked(fileSystem, target, lock);
 	if (found === 'between-names') {
-		await recover(target.key, ports);
+		await recover(target.file, ports);
 		found = await openLocked(fileSystem, target, lock);
 	}
 	if (found === 'busy' || found === 'between-names') return 'busy';

@@ -27,12 +27,12 @@ export interface Attempt {
 	readonly step: Step;
 	/** Asked before each attempt; what it throws ends them. */
 	readonly check?: (() => void) | undefined;
-	/** How long it is repeated. Default 2,000. */
+	/** How long it is tried again. Default: two seconds. */
 	readonly budgetMs?: number | undefined;
 }
 
 /**
- * Runs `action`, on Windows again and again while it fails like one on a file that is held, for as long as its budget lasts. Elsewhere such
+ * Runs `action`, on Windows again and again while it fails like one on a file that is held. Elsewhere such
  * an error stays what it is. Rejects with the last error.
  */
 export async function whileHeld<T>(

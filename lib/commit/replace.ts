@@ -6,7 +6,7 @@
  */
 
 import { codeOf } from '../errors.ts';
-import type { FileSystem } from '../ports/file-system.ts';
+import type { FileSystem, SyncFileSystem } from '../ports/file-system.ts';
 import { NO_LINKS } from './copy-file.ts';
 import { isHeld, whileHeld, whileHeldSync } from './held.ts';
 import { isReadOnly, setReadOnly, setReadOnlySync } from './read-only.ts';
@@ -21,7 +21,7 @@ export interface Replacement {
 	readonly readOnly: boolean;
 	/** Throws when the write is not wanted any more; asked before each attempt. */
 	readonly check: () => void;
-	/** How long the rename is repeated before the document is moved aside. As for {@link whileHeld}. */
+	/** How long the rename is repeated before the document is moved aside. Default: two seconds. */
 	readonly budgetMs?: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface Replacement {
 export async function replaceHeldTarget(ports: CommitPorts, job: Replacement): Promise<number> {
 	const { fileSystem } = ports;
 	if (!job.readOnly) return replaceOrMoveAside(ports, job);
-	const attempt = { path: job.to, step: 'rename', check: job.check, budgetMs: job.budgetMs } as const;
+	const attempt = { path: job.to, step: 'rename', check: job.check } as const;
 	await whileHeld(ports, attempt, () => setReadOnly(fileSystem, job.to, false)).catch(unlessMissing);
 	try {
 		return await replaceOrMoveAside(ports, job);
@@ -50,7 +50,8 @@ async function replaceOrMoveAside(ports: CommitPorts, job: Replacement): Promise
 	const { fileSystem } = ports;
 	let failures = -1;
 	try {
-		await whileHeld(ports, { path: job.to, step: 'rename', check: job.check, budgetMs: job.budgetMs }, () => {
+		const { check, budgetMs } = job;
+		await whileHeld(ports, { path: job.to, step: 'rename', check, budgetMs }, () => {
 			failures += 1;
 			return fileSystem.rename(job.from, job.to);
 		});
@@ -129,14 +130,23 @@ export async function renameExclusively(fileSystem: FileSystem, from: string, to
 		await fileSystem.link(from, to);
 	} catch (error) {
 		if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
-		if ((await fileSystem.lstat(to)) !== undefined)
-			throw Object.assign(new Error('EEXIST: it exists'), { code: 'EEXIST' });
-		await fileSystem.rename(from, to);
-		return;
+		if (renameWhereFree(fileSystem.sync, from, to)) return;
+		throw Object.assign(new Error('EEXIST: it exists'), { code: 'EEXIST' });
 	}
 	try {
 		await fileSystem.unlink(from);
 	} catch {
 		// A second name of the document: the next sweep of the directory removes it.
 	}
+}
+
+/**
+ * Without links no call of Node leaves alone what it would replace. Looking and renaming are one step of this process: what
+ * another one writes between these two calls would be lost, unless a lock keeps it out.
+ * @returns false where something stands at `to`
+ */
+export function renameWhereFree(sync: SyncFileSystem, from: string, to: string): boolean {
+	if (sync.lstat(to) !== undefined) return false;
+	sync.rename(from, to);
+	return true;
 }

@@ -158,7 +158,7 @@ export class JournalLog {
 	async #lookAtPath() {
 		let existing: FileStat | undefined;
 		try {
-			existing = await this.#ports.fileSystem.lstat(this.#target.key);
+			existing = await this.#ports.fileSystem.lstat(this.#target.file);
 		} catch (cause) {
 			throw this.#error('resolve', cause, 'not_applied');
 		}

@@ -31,12 +31,12 @@ export async function openLocked(
 	lock: JournalLock,
 ): Promise<OpenFile | Absence> {
 	for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-		const file = await guarded(target.path, 'open', () => openExisting(fileSystem, target.key));
+		const file = await guarded(target.path, 'open', () => openExisting(fileSystem, target.file));
 		if (file === undefined) return (await isBeingReplaced(fileSystem, target)) ? 'between-names' : 'missing';
 		try {
 			const taken = file.tryLock();
 			if (taken === 'unsupported' && lock === 'file') throw noLocks(target.path);
-			const atPath = await guarded(target.path, 'open', () => fileSystem.lstat(target.key));
+			const atPath = await guarded(target.path, 'open', () => fileSystem.lstat(target.file));
 			const same = atPath?.identity === file.statSync().identity;
 			if (taken !== 'busy' && same) return file;
 			await file.close();

@@ -113,7 +113,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 		if (from !== undefined) assertSequence(from);
 		this.#assertOpen();
 		const { fileSystem } = this.#ports;
-		const open = (): Promise<OpenFile> => guarded(this.path, 'open', () => fileSystem.open(this.#target.key, 'read'));
+		const open = (): Promise<OpenFile> => guarded(this.path, 'open', () => fileSystem.open(this.#target.file, 'read'));
 		let { base, end, identity } = this.#log;
 		let file = await open();
 		// A checkpoint may come between the looking and the opening.

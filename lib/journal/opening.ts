@@ -63,7 +63,7 @@ export async function openFound(
 		return syncDirectory(ports, target);
 	});
 	const cutBytes = torn ? sizeBytes - end.offset : 0;
-	if (torn) recoverChannel.publish({ path: target.key, action: 'cut' });
+	if (torn) recoverChannel.publish({ path: target.file, action: 'cut' });
 	const log = new JournalLog(ports, target, lock, journal, directorySynced);
 	return { log, replayedEntries: end.sequence - journal.base.sequence, cutBytes };
 }

@@ -14,13 +14,14 @@ import { fingerprint } from '../commit/fingerprint.ts';
 import { formatQuarantinedName } from '../commit/kept-name.ts';
 import type { AgeLimit } from '../commit/liveness.ts';
 import { openToSync } from '../commit/read-only.ts';
+import { renameWhereFree } from '../commit/replace.ts';
 import { removeIfDead } from '../commit/sweep.ts';
 import { targetAt } from '../commit/target.ts';
 import { type CommitPorts, removeIfPresent } from '../commit/temp-file.ts';
 import { formatOrder, parseTempName } from '../commit/temp-name.ts';
 import { recoverChannel } from '../diagnostics.ts';
 import { codeOf } from '../errors.ts';
-import type { FileStat, SyncFileSystem } from '../ports/file-system.ts';
+import type { FileStat } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
 import type { Decision, Source } from './decide.ts';
 
@@ -128,7 +129,12 @@ async function nameWithoutReplacing(context: CarryOutContext, from: string, docu
 		// EEXIST: a writer was faster. ENOENT: another recovery was, and has moved the survivor.
 		if (code === 'EEXIST' || code === 'ENOENT') return false;
 		if (!NO_LINKS.has(code ?? '')) throw error;
-		if (!renameWhereFree(fileSystem.sync, from, document)) return false;
+		try {
+			if (!renameWhereFree(fileSystem.sync, from, document)) return false;
+		} catch (renameError) {
+			if (codeOf(renameError) === 'ENOENT') return false;
+			throw renameError;
+		}
 		await syncDirectory(context);
 		return true;
 	}
@@ -137,21 +143,6 @@ async function nameWithoutReplacing(context: CarryOutContext, from: string, docu
 	await removeIfPresent(fileSystem, from);
 	await syncDirectory(context);
 	return true;
-}
-
-/**
- * Without links no call of Node leaves alone what it would replace. Looking and renaming are one step of this process: what
- * another one writes between these two calls would be lost, unless a lock keeps it out.
- */
-function renameWhereFree(sync: SyncFileSystem, from: string, document: string): boolean {
-	if (sync.lstat(document) !== undefined) return false;
-	try {
-		sync.rename(from, document);
-		return true;
-	} catch (error) {
-		if (codeOf(error) === 'ENOENT') return false;
-		throw error;
-	}
 }
 
 /** @returns where it is; undefined where something else than what was judged stood there. */
