@@ -34,6 +34,7 @@ export type { LockMode } from './lock/document-registry.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';
 export type {
+	Awaitable,
 	FileKind,
 	FileStat,
 	FileSystem,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { formatBackupName } from '../../lib/commit/kept-name.ts';
 import { documentKey } from '../../lib/commit/spelling.ts';
 import { formatOrder, formatTempName } from '../../lib/commit/temp-name.ts';
-import { createWriter, debounce, readJson, recover } from '../../lib/index.ts';
+import { createWriter, debounce, openJournal, readJson, recover } from '../../lib/index.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
@@ -186,6 +186,25 @@ describe('a directory that heeds case, on a system where others do not', () => {
 			}
 			expect(receipts).toHaveLength(6);
 		}
+	});
+
+	it('holds a journal under its name as it is spelt', async () => {
+		const { disk, fileSystem } = heedingCase();
+		for (const count of [1, 2]) {
+			const run = async (): Promise<void> => {
+				const journal = await openJournal<number, number>('/Data/a.journal', {
+					initial: 0,
+					apply: (state, entry) => state + entry,
+					fileSystem,
+					clock,
+				});
+				expect(journal.state).toBe(count - 1);
+				await journal.append(1);
+				await journal.close();
+			};
+			await drive(run(), { disk, clock });
+		}
+		expect(disk.paths()).toContain('/Data/a.journal');
 	});
 
 	it('keeps the backups and leftovers of each apart', async () => {
