@@ -1,15 +1,7 @@
 /** What a power cut may leave of a volume: every outcome that POSIX allows, as far as a bound lets them be tried. */
+import { contentsAfterCrash, type NamedContent } from './content-after-crash.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
-import {
-	type DirectoryNode,
-	type EntryChange,
-	type FileNode,
-	type FileState,
-	firstDifference,
-	lastDifference,
-	type Survivors,
-	type Volume,
-} from './volume.ts';
+import type { DirectoryNode, EntryChange, FileNode, FileState, Survivors, Volume } from './volume.ts';
 
 /** A bound on the states of one crash, and the seed of the choice where there are more. */
 export interface CrashStateOptions {
@@ -23,6 +15,16 @@ export interface CrashStateOptions {
 export interface VolumeAfterCrash {
 	readonly volume: Volume;
 	readonly description: string;
+}
+
+/** What the medium promises less, or more, than POSIX. */
+export interface MediumRules {
+	/** It keeps the order of all directory changes, as a metadata journal does. */
+	readonly ordered: boolean;
+	/** Blocks of a file without a name are given to others before the change of the name is durable. */
+	readonly reusesFreedBlocks: boolean;
+	/** Whether a handle keeps the blocks of a file. */
+	isOpen(node: FileNode): boolean;
 }
 
 /** A part of the volume whose fate is open, and what may become of it; the first outcome is that nothing is lost. */
@@ -40,16 +42,15 @@ const SUBSETS_OF_MAX = 4;
 
 /**
  * The states in which a power cut may leave `volume`, without repetition. Directories are independent of each other,
- * and so are the unsynced changes within one: POSIX orders neither. With `ordered` the medium keeps the order of all
- * directory changes, as a metadata journal does.
+ * and so are the unsynced changes within one: POSIX orders neither.
  */
 export function volumesAfterPowerCut(
 	volume: Volume,
-	ordered: boolean,
+	rules: MediumRules,
 	options?: CrashStateOptions,
 ): VolumeAfterCrash[] {
-	const fates = ordered ? [orderedFate(volume)] : directoryFates(volume);
-	for (const node of volume.unsyncedFiles()) fates.push(fileFate(node));
+	const fates = rules.ordered ? [orderedFate(volume)] : directoryFates(volume);
+	fates.push(...fileFates(volume, rules));
 	const seen = new Set<string>();
 	const states: VolumeAfterCrash[] = [];
 	const statesMax = options?.statesMax ?? 256;
@@ -109,6 +110,16 @@ function directoryFates(volume: Volume): OpenFate[] {
 	return fates;
 }
 
+function fileFates(volume: Volume, rules: MediumRules): OpenFate[] {
+	const files = volume.reachableFiles();
+	const fates: OpenFate[] = [];
+	for (const node of files) {
+		const reusing = rules.reusesFreedBlocks ? reuserOf(node, files, rules.isOpen) : undefined;
+		if (node.now !== node.durable || reusing !== undefined) fates.push(fileFate(node, reusing));
+	}
+	return fates;
+}
+
 /** Subsets of few changes; of many: every prefix, and all but each one. All of them first, none last. */
 function survivingSets(changes: readonly EntryChange[]): EntryChange[][] {
 	const { length } = changes;
@@ -141,43 +152,30 @@ function orderedFate(volume: Volume): OpenFate {
 	return { outcomes };
 }
 
-/**
- * What was synced and not written to since stays: the bytes before the first and, in a file of the same length, behind the last
- * that differ, and a length that the file has not fallen below.
- */
-function fileFate(node: FileNode): OpenFate {
-	const { now, durable, cutToBytes } = node;
-	const fresh = now.content;
-	const old = durable.content;
-	const contents: Array<[string, Uint8Array]> = [['all', fresh]];
-	if (fresh !== old) {
-		const minBytes = Math.min(old.length, fresh.length, cutToBytes);
-		const start = Math.min(minBytes, firstDifference(old, fresh));
-		const end = cutToBytes >= old.length ? lastDifference(old, fresh, start) : fresh.length;
-		const part = fresh.subarray(start, end);
-		const oldPart = old.subarray(start, end < fresh.length ? end : undefined);
-		const half = Math.floor(part.length / 2);
-		const parts: Array<[string, Uint8Array]> = [
-			['half', part.subarray(0, half)],
-			['NULs', new Uint8Array(part.length)],
-			['NULs, then the second half', overlay(new Uint8Array(part.length), part.subarray(half), half)],
-			['the first half over the old content', overlay(oldPart, part.subarray(0, half), 0)],
-			['every other quarter over the old content', mixed(oldPart, part)],
-			['empty', new Uint8Array(0)],
-		];
-		for (const [text, bytes] of parts) {
-			const cut = overlay(fresh.slice(0, start), bytes, start);
-			// Where it is not cut short, what stood behind it stands there still.
-			const kept = old.subarray(Math.min(cut.length, old.length), Math.max(cut.length, minBytes));
-			const whole = overlay(cut, kept, cut.length);
-			contents.push([text, end < fresh.length ? overlay(whole, fresh.subarray(end), end) : whole]);
-		}
-	}
-	contents.push(['as last synced', old]);
-	const outcomes: Array<[string, FileState]> = contents.map(([text, content]) => [text, { ...now, content }]);
+/** What has been worked out for a state of a file: states are shared by many crash points. */
+const knownContents = new WeakMap<
+	FileState,
+	{ readonly durable: FileState; readonly contents: readonly NamedContent[] }
+>();
+
+function contentsOf(node: FileNode): readonly NamedContent[] {
+	const known = knownContents.get(node.now);
+	if (known?.durable === node.durable) return known.contents;
+	const contents = contentsAfterCrash(node.durable.content, node.edits, node.now.content);
+	knownContents.set(node.now, { durable: node.durable, contents });
+	return contents;
+}
+
+function fileFate(node: FileNode, reusing: FileNode | undefined): OpenFate {
+	const { now, durable } = node;
+	const outcomes = contentsOf(node).map(([text, content]): [string, FileState] => [text, { ...now, content }]);
 	if (now.mode !== durable.mode || now.uid !== durable.uid || now.gid !== durable.gid) {
-		outcomes.push(['new content, old metadata', { ...durable, content: fresh }], ['old content and metadata', durable]);
+		outcomes.push(
+			['new content, old metadata', { ...durable, content: now.content }],
+			['old content and metadata', durable],
+		);
 	}
+	if (reusing !== undefined) outcomes.push(['its blocks reused', { ...durable, content: reused(durable, reusing) }]);
 	return {
 		outcomes: outcomes.map(([text, state]) => ({
 			text: `file ${node.number}: ${text}`,
@@ -186,21 +184,21 @@ function fileFate(node: FileNode): OpenFate {
 	};
 }
 
-function overlay(base: Uint8Array, piece: Uint8Array, offset: number): Uint8Array {
-	const result = new Uint8Array(Math.max(base.length, offset + piece.length));
-	result.set(base);
-	result.set(piece, offset);
-	return result;
+/** The file that has been written last since this one was freed: whose data may lie in its blocks. */
+function reuserOf(
+	node: FileNode,
+	files: readonly FileNode[],
+	isOpen: (node: FileNode) => boolean,
+): FileNode | undefined {
+	if (node.linkCount > 0 || isOpen(node)) return undefined;
+	const later = files.filter((other) => other.editedAt > node.freedAt && other.now.content.length > 0);
+	return later.toSorted((a, b) => b.editedAt - a.editedAt)[0];
 }
 
-/** Of the new length; each odd quarter as it was, NUL where there was nothing. */
-function mixed(old: Uint8Array, fresh: Uint8Array): Uint8Array {
-	const result = fresh.slice();
-	const quarter = Math.ceil(fresh.length / 4);
-	for (const start of [quarter, 3 * quarter]) {
-		result.fill(0, start, start + quarter);
-		result.set(old.subarray(start, Math.min(start + quarter, fresh.length)), Math.min(start, fresh.length));
-	}
+/** Of the old length, beginning with another file's data. */
+function reused({ content }: FileState, by: FileNode): Uint8Array {
+	const result = content.slice();
+	result.set(by.now.content.subarray(0, content.length));
 	return result;
 }
 

@@ -59,12 +59,23 @@ export interface FaultTiming {
 
 /** Calls that fail with an error of this `code`. A failed sync spoils the file: see {@link SimulatedDisk}. */
 export interface Fault extends FaultTiming {
+	/** As in `error.code`: `EIO`, `ENOSPC`, `EMFILE`, or any other. */
 	readonly code: string;
+	/**
+	 * True where the call does its work and fails all the same, as a rename over a network may. For calls that give
+	 * nothing back: a handle that was opened would stay open. Default false.
+	 */
+	readonly applied?: boolean;
 }
 
 /** Writes that take at most `bytes` and report so. */
 export interface ShortWrite extends FaultTiming {
 	readonly bytes: number;
+}
+
+/** Calls that take so many turns of the event loop more. */
+export interface Delay extends FaultTiming {
+	readonly turns: number;
 }
 
 /** Thrown by synchronous calls on a disk that has crashed; asynchronous ones never settle. */
@@ -92,12 +103,37 @@ export interface CallPlan<T> {
 	applyFailed?(): void;
 }
 
+/** What goes wrong with a call. */
 interface Trouble {
+	readonly code?: string;
+	readonly applied?: boolean;
+	readonly bytesMax?: number;
+}
+
+/** Something that befalls some of the calls of a name. */
+interface Timed<T> {
 	readonly name: CallName | '*';
-	readonly code: string | undefined;
-	readonly bytes: number;
+	readonly what: T;
 	skip: number;
 	times: number;
+}
+
+function timed<T>(name: CallName | '*', { nth = 1, times = 1 }: FaultTiming, what: T): Timed<T> {
+	return { name, what, skip: nth - 1, times };
+}
+
+/** Counts one call of a name. @returns what befalls it: the first of those that are due */
+function take<T>(all: ReadonlyArray<Timed<T>>, name: CallName): T | undefined {
+	let taken: Timed<T> | undefined;
+	for (const each of all) {
+		if (each.name !== '*' && each.name !== name) continue;
+		if (each.skip > 0) each.skip--;
+		else if (taken === undefined && each.times > 0) {
+			each.times--;
+			taken = each;
+		}
+	}
+	return taken?.what;
 }
 
 /** Numbers the calls of one disk and decides how each ends. */
@@ -106,9 +142,11 @@ export class CallSequence {
 	/** Resolves when the disk crashes. */
 	readonly whenCrashed: Promise<void>;
 	#crashed = false;
+	#underWay = 0;
 	#settleCrashed: () => void = () => {};
 	#crashPoint: { readonly number: number; readonly side: CrashSide } | undefined;
-	#troubles: Trouble[] = [];
+	#troubles: Array<Timed<Trouble>> = [];
+	#delays: Array<Timed<Delay>> = [];
 	#observer: ((call: DiskCall, side: CrashSide) => void) | undefined;
 	readonly #extraTurns: () => number;
 
@@ -118,6 +156,11 @@ export class CallSequence {
 		this.whenCrashed = new Promise((resolve) => {
 			this.#settleCrashed = resolve;
 		});
+	}
+
+	/** Asynchronous calls that have been given and not carried out. */
+	get underWay(): number {
+		return this.#underWay;
 	}
 
 	get crashed(): boolean {
@@ -137,12 +180,17 @@ export class CallSequence {
 		this.#observer = observer;
 	}
 
-	disturb(name: CallName | '*', timing: FaultTiming, code: string | undefined, bytes: number): void {
-		this.#troubles.push({ name, code, bytes, skip: (timing.nth ?? 1) - 1, times: timing.times ?? 1 });
+	disturb(name: CallName | '*', timing: FaultTiming, trouble: Trouble): void {
+		this.#troubles.push(timed(name, timing, trouble));
+	}
+
+	slow(name: CallName | '*', delay: Delay): void {
+		this.#delays.push(timed(name, delay, delay));
 	}
 
 	heal(): void {
 		this.#troubles = [];
+		this.#delays = [];
 	}
 
 	/** Carries a call out in the caller's stack. */
@@ -157,9 +205,12 @@ export class CallSequence {
 	 */
 	async later<T>(plan: CallPlan<T>): Promise<T> {
 		plan.begin?.();
-		for (let turns = (plan.turns ?? 1) + this.#extraTurns(); turns > 0; turns--) {
+		this.#underWay++;
+		const extra = this.#extraTurns() + (take(this.#delays, plan.name)?.turns ?? 0);
+		for (let turns = (plan.turns ?? 1) + extra; turns > 0; turns--) {
 			await new Promise((resolve) => setImmediate(resolve));
 		}
+		this.#underWay--;
 		try {
 			return this.#carryOut(plan);
 		} catch (error) {
@@ -191,23 +242,11 @@ export class CallSequence {
 	}
 
 	#apply<T>(plan: CallPlan<T>, call: DiskCall): T {
-		const trouble = this.#take(plan.name);
-		if (trouble?.code === undefined) return plan.apply(call, trouble?.bytes ?? Number.POSITIVE_INFINITY);
-		plan.applyFailed?.();
-		throw systemError(trouble.code, plan.name, plan.path);
-	}
-
-	#take(name: CallName): Trouble | undefined {
-		let taken: Trouble | undefined;
-		for (const trouble of this.#troubles) {
-			if (trouble.name !== '*' && trouble.name !== name) continue;
-			if (trouble.skip > 0) trouble.skip--;
-			else if (taken === undefined && trouble.times > 0) {
-				trouble.times--;
-				taken = trouble;
-			}
-		}
-		return taken;
+		const { code, applied, bytesMax = Number.POSITIVE_INFINITY } = take(this.#troubles, plan.name) ?? {};
+		if (code === undefined) return plan.apply(call, bytesMax);
+		if (applied === true) plan.apply(call, bytesMax);
+		else plan.applyFailed?.();
+		throw systemError(code, plan.name, plan.path);
 	}
 
 	#pass(call: DiskCall, side: CrashSide): void {

@@ -5,10 +5,10 @@ import {
 	type DirectoryNode,
 	type FileNode,
 	type Inode,
-	makeDurable,
 	rewritten,
 	spoil,
 	syncDirectory,
+	syncFile,
 	systemError,
 	type Volume,
 } from './volume.ts';
@@ -26,7 +26,9 @@ export interface Handle {
 /** What the handles of a disk need to know of it. */
 export interface HandleRules {
 	readonly semantics: 'posix' | 'win32';
-	readonly capacityBytes: number;
+	capacityBytes: number;
+	readonly fileSizeBytesMax: number;
+	readonly openFilesMax: number;
 	readonly locks: boolean;
 	epochMs(): number;
 }
@@ -68,6 +70,11 @@ export class HandleTable {
 		return [...this.#open].some((handle) => handle.node === node);
 	}
 
+	/** Fails where no more handles may be open. */
+	requireRoom(syscall: string, path: string): void {
+		if (this.#open.size >= this.#rules.openFilesMax) throw systemError('EMFILE', syscall, path);
+	}
+
 	add(node: Inode, path: string, mode: Handle['mode']): Handle {
 		const handle = { id: ++this.#lastId, node, path, mode, closed: false };
 		this.#open.add(handle);
@@ -78,6 +85,7 @@ export class HandleTable {
 		handle.closed = true;
 		this.#open.delete(handle);
 		if (this.#lockHolders.get(handle.node) === handle) this.#lockHolders.delete(handle.node);
+		if (!this.isOpen(handle.node)) this.#volume.released(handle.node);
 	}
 
 	/** The asynchronous face of a file's handle. */
@@ -153,12 +161,12 @@ export class HandleTable {
 			const wanted = Math.min(length, bytesMax);
 			const overwritten = Math.max(0, Math.min(content.length - start, wanted));
 			const gap = Math.max(0, start - content.length);
-			const taken = Math.min(wanted, overwritten + Math.max(0, this.#freeBytes() - gap));
+			const belowLimit = Math.max(0, this.#rules.fileSizeBytesMax - start);
+			if (belowLimit === 0 && wanted > 0) throw systemError('EFBIG', 'write', handle.path);
+			const taken = Math.min(wanted, belowLimit, overwritten + Math.max(0, this.#freeBytes() - gap));
 			if (taken === 0 && wanted > 0) throw systemError('ENOSPC', 'write', handle.path);
-			const grown = new Uint8Array(Math.max(content.length, start + taken));
-			grown.set(content);
-			grown.set(buffer.subarray(offset, offset + taken), start);
-			node.now = { ...node.now, content: grown, modifiedMs: this.#rules.epochMs() };
+			const bytes = new Uint8Array(buffer.subarray(offset, offset + taken));
+			if (taken > 0) this.#volume.edit(node, { start, bytes }, this.#rules.epochMs());
 			rewritten(node, start, start + taken);
 			return taken;
 		});
@@ -177,20 +185,21 @@ export class HandleTable {
 	#sync(handle: Handle, name: 'sync' | 'dataSync'): CallPlan<void> {
 		const { node } = handle;
 		if (node.kind !== 'file') return this.#plan(handle, name, () => {});
-		let covered = node.now;
+		let covered = { state: node.now, edits: node.edits };
 		const plan = this.#plan(handle, name, () => {
 			if (node.spoiled !== undefined) return;
-			const { content, modifiedMs } = covered;
-			makeDurable(node, name === 'sync' ? covered : { ...node.durable, content, modifiedMs });
+			const { content, modifiedMs } = covered.state;
+			const state = name === 'sync' ? covered.state : { ...node.durable, content, modifiedMs };
+			syncFile(node, { ...covered, state });
 		});
 		return {
 			...plan,
 			turns: SYNC_TURNS,
 			begin: () => {
-				covered = node.now;
+				covered = { state: node.now, edits: node.edits };
 			},
 			applyFailed: () => {
-				spoil(node, covered);
+				spoil(node, covered.state);
 			},
 		};
 	}
@@ -214,12 +223,10 @@ export class HandleTable {
 	#truncate(handle: Handle, lengthBytes: number): CallPlan<void> {
 		return this.#plan(handle, 'truncate', () => {
 			const node = writable(handle, 'ftruncate');
+			if (lengthBytes > this.#rules.fileSizeBytesMax) throw systemError('EFBIG', 'ftruncate', handle.path);
 			if (lengthBytes - node.now.content.length > this.#freeBytes())
 				throw systemError('ENOSPC', 'ftruncate', handle.path);
-			const content = new Uint8Array(lengthBytes);
-			content.set(node.now.content.subarray(0, lengthBytes));
-			node.now = { ...node.now, content, modifiedMs: this.#rules.epochMs() };
-			node.cutToBytes = Math.min(node.cutToBytes, lengthBytes);
+			this.#volume.edit(node, { lengthBytes }, this.#rules.epochMs());
 			rewritten(node, lengthBytes, Number.POSITIVE_INFINITY);
 		});
 	}

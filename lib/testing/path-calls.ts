@@ -28,6 +28,7 @@ export class PathCalls {
 			name: 'open',
 			path,
 			apply: (call) => {
+				this.#handles.requireRoom('open', path);
 				const located = this.#volume.locate(path, mode !== 'create-exclusive', 'open');
 				let { node } = located;
 				if (node !== undefined && mode === 'create-exclusive') throw systemError('EEXIST', 'open', path);
@@ -48,6 +49,7 @@ export class PathCalls {
 			name: 'openDirectory',
 			path,
 			apply: (call) => {
+				this.#handles.requireRoom('open', path);
 				const handle = this.#handles.add(this.#directory(path, 'open'), path, 'directory');
 				call.handle = handle.id;
 				return handle;
@@ -61,6 +63,7 @@ export class PathCalls {
 			name: 'syncDirectory',
 			path,
 			apply: () => {
+				this.#handles.requireRoom('open', path);
 				const node = this.#directory(path, 'open');
 				if (this.#rules.semantics === 'win32') throw systemError('EPERM', 'fsync', path);
 				syncDirectory(node);
@@ -92,11 +95,15 @@ export class PathCalls {
 	}
 
 	readdir(path: string): CallPlan<string[]> {
-		return lookUp('readdir', path, () => [...this.#directory(path, 'scandir').entries.keys()]);
+		return lookUp('readdir', path, () => {
+			this.#handles.requireRoom('scandir', path);
+			return [...this.#directory(path, 'scandir').entries.keys()];
+		});
 	}
 
 	readFile(path: string): CallPlan<Uint8Array> {
 		return lookUp('readFile', path, () => {
+			this.#handles.requireRoom('open', path);
 			const { node } = this.#volume.locateExisting(path, true, 'open');
 			if (node.kind !== 'file') throw systemError('EISDIR', 'read', path);
 			return node.now.content.slice();

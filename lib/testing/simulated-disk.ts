@@ -5,6 +5,7 @@ import {
 	type CallName,
 	CallSequence,
 	type CrashSide,
+	type Delay,
 	type DiskCall,
 	type Fault,
 	type ShortWrite,
@@ -12,7 +13,7 @@ import {
 import { HandleTable } from './open-handles.ts';
 import { PathCalls } from './path-calls.ts';
 import { randomHex64, type SeededRandom, seededRandom } from './seeded-random.ts';
-import { Volume } from './volume.ts';
+import { type FileNode, Volume } from './volume.ts';
 
 /** How a simulated disk behaves. */
 export interface SimulatedDiskOptions {
@@ -32,6 +33,16 @@ export interface SimulatedDiskOptions {
 	readonly ignoresCase?: boolean;
 	/** The longest name, in bytes. Default 255. */
 	readonly nameBytesMax?: number;
+	/** Bytes that one file may hold; writes past it are cut short, then fail with EFBIG. Default no bound. */
+	readonly fileSizeBytesMax?: number;
+	/** Handles that may be open at a time; opening one more fails with EMFILE. Default no bound. */
+	readonly openFilesMax?: number;
+	/**
+	 * Whether a file that has lost its name, and is not open, may be overwritten by others before the loss of the name is
+	 * on the medium, as on ext4 mounted with `data=writeback`. This library does not support such a medium, and tests
+	 * with it are expected to fail. Default false.
+	 */
+	readonly reusesFreedBlocks?: boolean;
 	/** False where files cannot be locked: `tryLock` gives `'unsupported'`. Default true. */
 	readonly locks?: boolean;
 	/** Cleared from the permissions of new files. Default 0o022. */
@@ -76,6 +87,7 @@ export class SimulatedDisk implements FileSystem {
 	readonly #handles: HandleTable;
 	readonly #paths: PathCalls;
 	readonly #random: SeededRandom;
+	readonly #rules: { capacityBytes: number };
 
 	/** @param volume the state to start from; default empty */
 	constructor(options: SimulatedDiskOptions = {}, volume: Volume = emptyVolume(options)) {
@@ -87,10 +99,13 @@ export class SimulatedDisk implements FileSystem {
 		const rules = {
 			semantics: this.semantics,
 			capacityBytes: options.capacityBytes ?? Number.POSITIVE_INFINITY,
+			fileSizeBytesMax: options.fileSizeBytesMax ?? Number.POSITIVE_INFINITY,
+			openFilesMax: options.openFilesMax ?? Number.POSITIVE_INFINITY,
 			locks: options.locks ?? true,
 			umask: options.umask ?? 0o022,
 			epochMs: () => options.clock?.epochMs() ?? Date.UTC(2026, 0, 1),
 		};
+		this.#rules = rules;
 		const jitter = options.jitterSeed === undefined ? () => 0 : seededRandom(options.jitterSeed);
 		this.#calls = new CallSequence(() => Math.floor(jitter() * 3));
 		this.#handles = new HandleTable(volume, rules, this.#calls);
@@ -196,9 +211,13 @@ export class SimulatedDisk implements FileSystem {
 		return this.#handles.open.map((handle) => handle.path);
 	}
 
-	/** The state as text: equal for equal trees, contents, metadata and identities. */
-	fingerprint(): string {
-		return this.#volume.fingerprint();
+	/**
+	 * The state as text: equal for equal trees, contents, metadata and identities.
+	 * @param part default what the running system sees; `'with unsynced'` also tells what is not on the medium
+	 */
+	fingerprint(part: 'visible' | 'with unsynced' = 'visible'): string {
+		const visible = this.#volume.fingerprint();
+		return part === 'visible' ? visible : `${visible}\n${this.#volume.unsyncedFingerprint()}`;
 	}
 
 	/** Opens a file as another program does. @returns a function that closes it */
@@ -214,17 +233,32 @@ export class SimulatedDisk implements FileSystem {
 		return this.#calls.log;
 	}
 
+	/** How many asynchronous calls have been given and not carried out yet. */
+	get callsUnderWay(): number {
+		return this.#calls.underWay;
+	}
+
 	/** Makes calls fail; `'*'` means calls of any name. */
 	fail(name: CallName | '*', fault: Fault): void {
-		this.#calls.disturb(name, fault, fault.code, 0);
+		this.#calls.disturb(name, fault, { code: fault.code, applied: fault.applied ?? false });
 	}
 
 	/** Makes writes take fewer bytes than asked. */
 	shortWrite(short: ShortWrite): void {
-		this.#calls.disturb('write', short, undefined, short.bytes);
+		this.#calls.disturb('write', short, { bytesMax: short.bytes });
 	}
 
-	/** No injected error is left. Files spoiled by a failed sync stay so. */
+	/** Makes asynchronous calls take longer; `'*'` means calls of any name. Synchronous ones take no turns. */
+	slow(name: CallName | '*', delay: Delay): void {
+		this.#calls.slow(name, delay);
+	}
+
+	/** Sets how many bytes all files together may hold from now on. */
+	setCapacity(capacityBytes: number): void {
+		this.#rules.capacityBytes = capacityBytes;
+	}
+
+	/** No injected error or delay is left. Files spoiled by a failed sync stay so. */
 	heal(): void {
 		this.#calls.heal();
 	}
@@ -255,8 +289,12 @@ export class SimulatedDisk implements FileSystem {
 
 	/** The states that a power cut at this moment may leave, each as a disk of its own; this one stays as it is. */
 	crashStates(options?: CrashStateOptions): CrashState[] {
-		const ordered = this.semantics === 'win32';
-		return volumesAfterPowerCut(this.#volume, ordered, options).map(({ volume, description }, index) => ({
+		const rules = {
+			ordered: this.semantics === 'win32',
+			reusesFreedBlocks: this.#options.reusesFreedBlocks ?? false,
+			isOpen: (node: FileNode): boolean => this.#handles.isOpen(node),
+		};
+		return volumesAfterPowerCut(this.#volume, rules, options).map(({ volume, description }, index) => ({
 			disk: this.#successor(volume, index + 1),
 			description,
 		}));

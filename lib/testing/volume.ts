@@ -4,6 +4,7 @@
  * Only POSIX's promises hold: a file's fsync keeps its content and metadata but not its name, a directory's fsync keeps
  * the names in it but not what they lead to. Everything here is immediate and knows nothing of calls or crashes.
  */
+import { type ContentEdit, edited } from './content-after-crash.ts';
 
 /** What fsync(2) of a file makes durable. Content is never changed in place, so that states can share it. */
 export interface FileState {
@@ -26,8 +27,11 @@ export interface FileNode {
 	readonly number: number;
 	now: FileState;
 	durable: FileState;
-	/** The shortest that it has been since: what was cut off and written again may be lost in part. */
-	cutToBytes: number;
+	/** The changes of the content that no sync has covered, oldest first. */
+	edits: readonly ContentEdit[];
+	/** When its content was last changed and when it last lost its last name or handle, as places in one order. */
+	editedAt: number;
+	freedAt: number;
 	/**
 	 * A sync of it failed: the kernel marked the pages clean, so that later syncs succeed and store nothing, until all that
 	 * was to be synced has been written again.
@@ -101,14 +105,14 @@ export class Volume {
 		return this.#inodes.values();
 	}
 
-	/** Files that have a name, or may have one again after a power cut, and whose state is not all on the medium. */
-	unsyncedFiles(): FileNode[] {
+	/** Files that have a name, or may have one again after a power cut. */
+	reachableFiles(): FileNode[] {
 		const named = new Set<number>();
 		for (const node of this.#inodes.values()) {
 			if (node.kind === 'directory') for (const number of namedIn(node)) named.add(number);
 		}
 		const files = [...this.#inodes.values()].filter((node) => node.kind === 'file');
-		return files.filter((node) => node.now !== node.durable && named.has(node.number));
+		return files.filter((node) => named.has(node.number));
 	}
 
 	get root(): DirectoryNode {
@@ -168,16 +172,8 @@ export class Volume {
 	createFile(directory: DirectoryNode, name: string, mode: number, modifiedMs: number): FileNode {
 		const state = { content: new Uint8Array(0), mode, uid: 1000, gid: 1000, modifiedMs };
 		const number = this.#nextInode++;
-		const node: FileNode = {
-			kind: 'file',
-			number,
-			now: state,
-			durable: state,
-			cutToBytes: Number.POSITIVE_INFINITY,
-			spoiled: undefined,
-			linkCount: 0,
-		};
-		return this.#place(directory, name, node);
+		const open = { edits: [], editedAt: 0, freedAt: 0, spoiled: undefined, linkCount: 0 };
+		return this.#place(directory, name, { kind: 'file', number, now: state, durable: state, ...open });
 	}
 
 	createDirectory(directory: DirectoryNode, name: string): DirectoryNode {
@@ -198,10 +194,22 @@ export class Volume {
 		directory.unsynced.push({ order: this.#nextOrder++, names });
 	}
 
+	/** Changes the content of a file. */
+	edit(node: FileNode, edit: ContentEdit, modifiedMs: number): void {
+		node.now = { ...node.now, content: edited(node.now.content, edit), modifiedMs };
+		node.edits = [...node.edits, edit];
+		node.editedAt = this.#nextOrder++;
+	}
+
+	/** Nothing holds the file open any more: without a name its blocks are free. */
+	released(node: Inode): void {
+		if (node.kind === 'file' && node.linkCount === 0) node.freedAt = this.#nextOrder++;
+	}
+
 	/** Everything is on the medium, as after a sync(2) that worked. */
 	settle(): void {
 		for (const node of this.#inodes.values()) {
-			if (node.kind === 'file') makeDurable(node, node.now);
+			if (node.kind === 'file') syncFile(node, { state: node.now, edits: node.edits });
 			if (node.kind === 'directory') syncDirectory(node);
 		}
 	}
@@ -238,8 +246,7 @@ export class Volume {
 			},
 			(node) => {
 				const state = survivors.files.get(node.number) ?? node.durable;
-				const unharmed = { cutToBytes: Number.POSITIVE_INFINITY, spoiled: undefined };
-				return { ...node, now: state, durable: state, ...unharmed };
+				return { ...node, now: state, durable: state, edits: [], spoiled: undefined };
 			},
 		);
 	}
@@ -254,6 +261,21 @@ export class Volume {
 				lines.push(
 					`${path} ${node.number} ${mode.toString(8)} ${uid} ${gid} ${Buffer.from(content).toString('latin1')}`,
 				);
+			}
+		}
+		return lines.join('\n');
+	}
+
+	/** What is not on the medium, as text: empty where all is. */
+	unsyncedFingerprint(): string {
+		const lines: string[] = [];
+		for (const node of this.#inodes.values()) {
+			if (node.kind === 'directory' && node.unsynced.length > 0) {
+				lines.push(`${node.number} ${JSON.stringify([[...node.durable], node.unsynced.map(({ names }) => names)])}`);
+			}
+			if (node.kind === 'file' && node.now !== node.durable) {
+				const { content, mode, uid, gid } = node.durable;
+				lines.push(`${node.number} ${mode} ${uid} ${gid} ${Buffer.from(content).toString('latin1')}`);
 			}
 		}
 		return lines.join('\n');
@@ -301,7 +323,9 @@ export class Volume {
 
 	#count(number: number | undefined, by: number): void {
 		const node = this.#inodes.get(number ?? 0);
-		if (node !== undefined && node.kind !== 'directory') node.linkCount += by;
+		if (node === undefined || node.kind === 'directory') return;
+		node.linkCount += by;
+		if (by < 0) this.released(node);
 	}
 
 	#directory(number: number): DirectoryNode {
@@ -315,12 +339,6 @@ export class Volume {
 		const path = trail.map((step) => step.name).join('/');
 		return { directory: trail.at(-2)?.node ?? this.root, name: at.name, node: at.node, path: path === '' ? '/' : path };
 	}
-}
-
-/** Puts a state of a file on the medium; what was changed after it is not. */
-export function makeDurable(node: FileNode, state: FileState): void {
-	node.durable = state;
-	if (node.now.content === state.content) node.cutToBytes = Number.POSITIVE_INFINITY;
 }
 
 /** A sync of a state of a file has failed. */
@@ -341,7 +359,7 @@ export function rewritten(node: FileNode, from: number, to: number): void {
 }
 
 /** Where two files begin to differ. */
-export function firstDifference(a: Uint8Array, b: Uint8Array): number {
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
 	const limit = Math.min(a.length, b.length);
 	let at = 0;
 	while (at < limit && a[at] === b[at]) at++;
@@ -349,11 +367,23 @@ export function firstDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 /** Behind which all is equal in two files of the same length, at least `start`; else the end of the second. */
-export function lastDifference(a: Uint8Array, b: Uint8Array, start: number): number {
+function lastDifference(a: Uint8Array, b: Uint8Array, start: number): number {
 	let end = b.length;
 	if (a.length !== b.length) return end;
 	while (end > start && a[end - 1] === b[end - 1]) end--;
 	return end;
+}
+
+/** What a sync of a file covers: all that was done before it was given. */
+export interface CoveredBySync {
+	readonly state: FileState;
+	readonly edits: readonly ContentEdit[];
+}
+
+/** Puts a file on the medium as it was when the sync was given. */
+export function syncFile(node: FileNode, covered: CoveredBySync): void {
+	node.durable = covered.state;
+	node.edits = node.edits.filter((edit) => !covered.edits.includes(edit));
 }
 
 /** Puts the changes of a directory on the medium: those given, in their order. */

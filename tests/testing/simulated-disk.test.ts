@@ -140,6 +140,34 @@ describe('files and names', () => {
 		expect(await file.write(text('ef'), 0, 2, null)).toBe(2);
 	});
 
+	it('has room again where its capacity grows', async () => {
+		const disk = new SimulatedDisk({ capacityBytes: 0 });
+		const file = await disk.open('/a', 'create-exclusive');
+		await expect(file.write(text('ab'), 0, 2, null)).rejects.toMatchObject({ code: 'ENOSPC' });
+		disk.setCapacity(2);
+		expect(await file.write(text('ab'), 0, 2, null)).toBe(2);
+	});
+
+	it('cuts a write short at the limit of a file, then gives EFBIG', async () => {
+		const disk = new SimulatedDisk({ fileSizeBytesMax: 3 });
+		const file = await disk.open('/a', 'create-exclusive');
+		expect(await file.write(text('abcd'), 0, 4, null)).toBe(3);
+		await expect(file.write(text('d'), 0, 1, null)).rejects.toMatchObject({ code: 'EFBIG' });
+		await expect(file.truncate(4)).rejects.toMatchObject({ code: 'EFBIG' });
+	});
+
+	it('opens so many files and no more', async () => {
+		const disk = new SimulatedDisk({ openFilesMax: 1 });
+		const file = await disk.open('/a', 'create-exclusive');
+		await expect(disk.open('/b', 'create-exclusive')).rejects.toMatchObject({ code: 'EMFILE' });
+		await expect(disk.openDirectory('/')).rejects.toMatchObject({ code: 'EMFILE' });
+		await expect(disk.readFile('/a')).rejects.toMatchObject({ code: 'EMFILE' });
+		expect((await disk.stat('/a')).sizeBytes).toBe(0);
+		await file.close();
+		await (await disk.openDirectory('/')).close();
+		expect(disk.paths()).toEqual(['/a']);
+	});
+
 	it('gives names that are the same on each run and differ between a disk and what a crash makes of it', () => {
 		const disk = new SimulatedDisk({ seed: 7 });
 		const id = disk.uniqueId();
@@ -221,6 +249,28 @@ describe('calls', () => {
 		expect(() => disk.sync.lstat('/')).toThrow(/EIO/);
 		disk.heal();
 		await disk.stat('/');
+	});
+
+	it('carries a call out and fails it all the same, where it was told to', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/a', '1');
+		disk.fail('rename', { code: 'EIO', applied: true });
+		await expect(disk.rename('/a', '/b')).rejects.toMatchObject({ code: 'EIO' });
+		expect(disk.paths()).toEqual(['/b']);
+	});
+
+	it('takes longer for the calls that it was told to slow down', async () => {
+		const disk = new SimulatedDisk();
+		disk.slow('ensureDirectory', { turns: 5, nth: 2 });
+		await Promise.all(['/a', '/b', '/c'].map((path) => disk.ensureDirectory(path)));
+		expect(disk.calls.map(({ path }) => path)).toEqual(['/a', '/c', '/b']);
+		disk.slow('*', { turns: 5, times: Number.POSITIVE_INFINITY });
+		disk.heal();
+		const pending = disk.stat('/');
+		expect(disk.callsUnderWay).toBe(1);
+		await new Promise((resolve) => setImmediate(resolve));
+		await pending;
+		expect(disk.callsUnderWay).toBe(0);
 	});
 
 	it('takes fewer bytes, or none, where it was told to', async () => {

@@ -1,0 +1,251 @@
+/**
+ * Crash exploration: runs a scenario on a simulated disk and checks every state that a crash at any call may leave.
+ *
+ * The scenario runs once; at both sides of each call the states that a power cut, or the death of the process, would
+ * leave are taken from the disk, together with what had been submitted and acknowledged by then. This is the same as
+ * running it anew for each crash point.
+ */
+import { hash } from 'node:crypto';
+import type { CallName, CrashSide, DiskCall } from './disk-calls.ts';
+import { drive } from './drive.ts';
+import { type FsPromises, fsPromisesOf } from './fs-promises.ts';
+import { History } from './history.ts';
+import { ManualClock } from './manual-clock.ts';
+import { SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts';
+
+/** What a scenario and a check work with. */
+export interface Stage {
+	/** The disk: durable-json takes it as the option `fileSystem`. */
+	readonly disk: SimulatedDisk;
+	/** Time that passes only where nothing else happens; durable-json takes it as the option `clock`. */
+	readonly clock: ManualClock;
+	/** The same disk for code that uses `node:fs/promises`. */
+	readonly fs: FsPromises;
+	/** What has been submitted and acknowledged. */
+	readonly history: History;
+}
+
+/** A program to explore. It must await all that it starts, and do the same on each run. */
+export type Scenario = (stage: Stage) => Promise<void>;
+
+/** What crashed: the machine, whose page cache is lost, or only the process. */
+export type CrashKind = 'power cut' | 'process killed';
+
+/**
+ * Looks at a state that a crash left; throws where a promise is broken. The stage is its own: it may go on with the disk as a
+ * new process would, and explore that in turn.
+ */
+export type Check = (stage: Stage, kind: CrashKind) => Promise<void> | void;
+
+/** One crash of an exploration. */
+export interface CrashPoint {
+	/** Which of the {@link ExploreOptions.schedules}, from 1. Default 1. */
+	readonly schedule?: number;
+	/** The number of the call, from 1; `'end'`: after the last one. */
+	readonly call: number | 'end';
+	/** Default `'after'`. */
+	readonly side?: CrashSide;
+	/** Which of the states that the power cut may leave, from 0; `'process'`: the death of the process. Default all. */
+	readonly state?: number | 'process';
+}
+
+/** Options of {@link exploreCrashes}. */
+export interface ExploreOptions {
+	/** How the disk behaves that the scenario starts with, empty. */
+	readonly disk?: SimulatedDiskOptions;
+	/** Or the disk itself, with what is known of it; then there is one schedule. */
+	readonly start?: Pick<Stage, 'disk' | 'history'>;
+	/** Bound on the states of one crash point; of more, a choice by `seed` is tried. Default 256. */
+	readonly statesMax?: number;
+	/** Of all that is random: names, the order of calls, the choice of states. Default 1. */
+	readonly seed?: number;
+	/**
+	 * In how many orders calls are carried out that are under way together, as by a thread pool; the scenario runs once for
+	 * each. The first is that of the calls, if their durations are the usual ones. Default 1.
+	 */
+	readonly schedules?: number;
+	/** Just this crash, as a failure printed it, with the other options as they were: the disk really ends there. */
+	readonly at?: CrashPoint;
+	/** Told of each state that the check refused, and the exploration goes on. Default: it rejects with the first. */
+	readonly onFailure?: (failure: CrashFailure) => void;
+}
+
+/** What was tried. */
+export interface Exploration {
+	/** Calls of the scenario, of all schedules. */
+	readonly calls: number;
+	/** Moments at which a crash was tried: both sides of each call, and the end. */
+	readonly crashPoints: number;
+	/** Distinct pairs of a disk's state and what had been promised: as often the check ran. */
+	readonly states: number;
+	/** States that the check refused. */
+	readonly failures: number;
+	readonly durationMs: number;
+}
+
+/** A state that the check refused; `cause` is what it threw. */
+export class CrashFailure extends Error {
+	override readonly name: string = 'CrashFailure';
+	/** To be given as `at`, to try this crash alone. */
+	readonly point: Required<CrashPoint>;
+	readonly kind: CrashKind;
+
+	/** @internal */
+	constructor(state: FoundState, seed: number, left: readonly string[], cause: unknown) {
+		const { point, kind, where, history } = state;
+		const message = cause instanceof Error ? cause.message : String(cause);
+		const { schedule, call, side, state: number } = point;
+		const call_ = typeof call === 'number' ? String(call) : `'${call}'`;
+		const number_ = typeof number === 'number' ? String(number) : `'${number}'`;
+		const replay = `{ seed: ${seed}, at: { schedule: ${schedule}, call: ${call_}, side: '${side}', state: ${number_} } }`;
+		super(`${message}\n  ${kind} ${where}\n  ${history}\n  left ${left.join(' ')}\n  replay with ${replay}`, { cause });
+		this.point = point;
+		this.kind = kind;
+	}
+}
+
+interface FoundState {
+	readonly disk: SimulatedDisk;
+	readonly history: History;
+	readonly where: string;
+	readonly kind: CrashKind;
+	readonly point: Required<CrashPoint>;
+}
+
+/** Calls that change neither the disk nor what a crash may leave. */
+const LOOKING: ReadonlySet<CallName> = new Set([
+	'read',
+	'fstat',
+	'tryLock',
+	'openDirectory',
+	'closeDirectory',
+	'stat',
+	'lstat',
+	'realpath',
+	'readlink',
+	'readdir',
+	'readFile',
+]);
+
+/**
+ * Runs `check` on every state that a crash of `scenario` may leave. Rejects with a {@link CrashFailure} where the check
+ * throws, as the scenario does where that fails, and where the scenario or a check hangs.
+ */
+export async function exploreCrashes(
+	scenario: Scenario,
+	check: Check,
+	options: ExploreOptions = {},
+): Promise<Exploration> {
+	const started = performance.now();
+	const { seed = 1, at } = options;
+	const schedules = options.start === undefined ? (options.schedules ?? 1) : 1;
+	const seen = new Set<string>();
+	const total = { calls: 0, crashPoints: 0, states: 0, failures: 0 };
+	for (let schedule = at?.schedule ?? 1; schedule <= (at?.schedule ?? schedules); schedule++) {
+		const stage = stageOf(options.start ?? { disk: startDisk(options, schedule, seed), history: new History() });
+		const finder = new StateFinder(stage, { ...options, seed }, schedule, seen);
+		stage.disk.observe((call, side) => finder.visit(call, side));
+		await drive(scenario(stage), stage);
+		if (!stage.disk.crashed) finder.end();
+		for (const state of finder.states) {
+			const failure = await tryState(check, state, seed);
+			if (failure === undefined) continue;
+			if (options.onFailure === undefined) throw failure;
+			total.failures++;
+			options.onFailure(failure);
+		}
+		total.calls += stage.disk.calls.length;
+		total.crashPoints += finder.crashPoints;
+		total.states += finder.states.length;
+	}
+	return { ...total, durationMs: Math.round(performance.now() - started) };
+}
+
+function startDisk({ disk }: ExploreOptions, schedule: number, seed: number): SimulatedDisk {
+	const jitter = schedule === 1 ? {} : { jitterSeed: seed * 1_000 + schedule };
+	return new SimulatedDisk({ seed, ...jitter, ...disk });
+}
+
+function stageOf({ disk, history }: Pick<Stage, 'disk' | 'history'>): Stage {
+	return { disk, history, clock: new ManualClock(), fs: fsPromisesOf(disk) };
+}
+
+async function tryState(check: Check, state: FoundState, seed: number): Promise<CrashFailure | undefined> {
+	const left = state.disk.paths();
+	const stage = stageOf({ disk: state.disk, history: state.history.snapshot() });
+	try {
+		// A check that throws in the caller's stack is one that fails as well.
+		const checking = (async () => check(stage, state.kind))();
+		await drive(checking, stage);
+		return undefined;
+	} catch (error) {
+		return new CrashFailure(state, seed, left, error);
+	}
+}
+
+/** Takes the states at each crash point, each just once. */
+class StateFinder {
+	readonly states: FoundState[] = [];
+	crashPoints = 0;
+	readonly #stage: Stage;
+	readonly #options: ExploreOptions & { readonly seed: number };
+	readonly #schedule: number;
+	readonly #seen: Set<string>;
+	#changed = true;
+	#revision = -1;
+
+	constructor(stage: Stage, options: ExploreOptions & { seed: number }, schedule: number, seen: Set<string>) {
+		this.#stage = stage;
+		this.#options = options;
+		this.#schedule = schedule;
+		this.#seen = seen;
+	}
+
+	visit(call: DiskCall, side: CrashSide): void {
+		this.crashPoints++;
+		if (side === 'after' && !LOOKING.has(call.name)) this.#changed = true;
+		const { at } = this.#options;
+		const isHere = at !== undefined && at.call === call.number && (at.side ?? 'after') === side;
+		if (at !== undefined && !isHere) return;
+		const target = call.to === undefined ? '' : ` -> ${call.to}`;
+		this.#take(`${side} call ${call.number}, ${call.name} ${call.path}${target}`, call.number, side);
+		if (isHere) this.#stage.disk.crash();
+	}
+
+	end(): void {
+		this.crashPoints++;
+		const { at } = this.#options;
+		if (at === undefined || at.call === 'end') this.#take('after the end', 'end', 'after');
+	}
+
+	#take(where: string, call: CrashPoint['call'], side: CrashSide): void {
+		const { disk, history } = this.#stage;
+		if (!this.#changed && history.revision === this.#revision) return;
+		this.#changed = false;
+		this.#revision = history.revision;
+		const promised = history.snapshot();
+		const { seed, statesMax = 256 } = this.#options;
+		const point = { schedule: this.#schedule, call, side };
+		const isWanted = (state: number | 'process'): boolean => (this.#options.at?.state ?? state) === state;
+		for (const [state, { disk: left, description }] of disk.crashStates({ seed, statesMax }).entries()) {
+			const found: FoundState = {
+				disk: left,
+				history: promised,
+				kind: 'power cut',
+				where: `${where}: ${description}`,
+				point: { ...point, state },
+			};
+			if (isWanted(state)) this.#add(found);
+		}
+		if (!isWanted('process')) return;
+		const left = disk.processCrashState();
+		this.#add({ disk: left, history: promised, kind: 'process killed', where, point: { ...point, state: 'process' } });
+	}
+
+	#add(state: FoundState): void {
+		const key = hash('sha1', `${state.kind}\n${state.history}\n${state.disk.fingerprint('with unsynced')}`, 'base64');
+		if (this.#seen.has(key)) return;
+		this.#seen.add(key);
+		this.states.push(state);
+	}
+}
