@@ -251,6 +251,7 @@ export class CallSequence {
 
 	#pass(call: DiskCall, side: CrashSide): void {
 		this.#observer?.(call, side);
+		if (this.#crashed) throw new SimulatedCrash();
 		if (this.#crashPoint?.number !== call.number || this.#crashPoint.side !== side) return;
 		this.crash();
 		throw new SimulatedCrash();

@@ -2,6 +2,7 @@
 import type { Stats } from 'node:fs';
 import type * as nodeFsPromises from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { invalidArgument } from '../errors.ts';
 import type { FileStat, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
 import { systemError } from './volume.ts';
 
@@ -38,6 +39,11 @@ interface FileOptions {
 	readonly flush?: boolean;
 }
 
+interface ReaddirOptions {
+	readonly recursive?: boolean;
+	readonly withFileTypes?: boolean;
+}
+
 /** What a flag means: how the port opens the file, and what is done to it then. */
 interface OpenPlan {
 	/** Tried one after the other, as the file exists or not. */
@@ -67,13 +73,13 @@ class SimulatedFileHandle {
 		this.#appends = appends;
 	}
 
-	async write(data: Data, offset: number = 0, length?: number, position: number | null = null): Promise<object> {
+	async write(data: Data, offset?: number | null, length?: number, position?: number | null): Promise<object> {
 		const bytes = bytesOf(data);
 		// Of a string the second argument is the position, and the third the encoding.
 		const isText = typeof data === 'string';
-		const [from, count, at] = isText
-			? [0, bytes.length, offset === 0 ? null : offset]
-			: [offset, length ?? bytes.length - offset, position];
+		const from = isText ? 0 : (offset ?? 0);
+		const count = isText ? bytes.length : (length ?? bytes.length - from);
+		const at = (isText ? offset : position) ?? null;
 		const start = this.#appends ? null : (at ?? this.#position);
 		const bytesWritten = await this.#file.write(bytes, from, count, start);
 		if (at === null) this.#position += bytesWritten;
@@ -159,7 +165,8 @@ async function openDirectory(port: FileSystem, path: string): Promise<object> {
 
 async function openFile(port: FileSystem, path: string, flag: string, mode?: number): Promise<SimulatedFileHandle> {
 	const plan = PLANS[flag];
-	if (plan === undefined) throw systemError('EINVAL', `open with the flag '${flag}', which is not simulated,`, path);
+	if (plan === undefined)
+		throw invalidArgument('flag', `one of ${Object.keys(PLANS).join(', ')}: others are not simulated`, flag);
 	const file = await openFirst(port, path, plan.modes, mode);
 	if (plan.truncates === true) await file.truncate(0);
 	return new SimulatedFileHandle(file, flag.startsWith('a'));
@@ -243,7 +250,8 @@ function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 		rename: (from: string | URL, to: string | URL) => port.rename(pathOf(from), pathOf(to)),
 		link: (existing: string | URL, created: string | URL) => port.link(pathOf(existing), pathOf(created)),
 		unlink: (path: string | URL) => port.unlink(pathOf(path)),
-		rm: async (path: string | URL, options: { readonly force?: boolean } = {}) => {
+		rm: async (path: string | URL, options: { readonly force?: boolean; readonly recursive?: boolean } = {}) => {
+			refuse('recursive', options.recursive);
 			if (options.force === true && (await port.lstat(pathOf(path))) === undefined) return;
 			await port.unlink(pathOf(path));
 		},
@@ -258,7 +266,11 @@ function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 				await port.ensureDirectory(`/${names.slice(0, count).join('/')}`);
 			}
 		},
-		readdir: (path: string | URL) => port.readdir(pathOf(path)),
+		readdir: async (path: string | URL, options: ReaddirOptions = {}) => {
+			refuse('recursive', options.recursive);
+			refuse('withFileTypes', options.withFileTypes);
+			return port.readdir(pathOf(path));
+		},
 		realpath: (path: string | URL) => port.realpath(pathOf(path)),
 		readlink: (path: string | URL) => port.readlink(pathOf(path)),
 		access: async (path: string | URL) => void (await port.stat(pathOf(path))),
@@ -275,7 +287,16 @@ function pathOf(path: string | URL): string {
 	return path instanceof URL ? fileURLToPath(path) : path;
 }
 
+function refuse(option: string, value: unknown): void {
+	if (value !== undefined && value !== false) {
+		throw invalidArgument(`options.${option}`, 'left out: it is not simulated', value);
+	}
+}
+
 function bytesOf(data: Data): Uint8Array {
+	if (typeof data !== 'string' && !ArrayBuffer.isView(data)) {
+		throw invalidArgument('data', 'a string or a view of bytes: iterables are not simulated', data);
+	}
 	return typeof data === 'string' ? Buffer.from(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

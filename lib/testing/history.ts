@@ -14,11 +14,7 @@ interface Versions {
 export class History {
 	/** Counts the changes. */
 	revision = 0;
-	readonly #documents: Map<string, Versions>;
-
-	constructor(documents: ReadonlyMap<string, Versions> = new Map()) {
-		this.#documents = new Map(documents);
-	}
+	readonly #documents = new Map<string, Versions>();
 
 	/** Says what a document holds before the first submission. Without it: nothing. */
 	begin(path: string, content: Content): void {
@@ -52,7 +48,9 @@ export class History {
 
 	/** @returns a copy that later changes do not touch */
 	snapshot(): History {
-		return new History(this.#documents);
+		const copy = new History();
+		for (const [path, versions] of this.#documents) copy.#set(path, versions);
+		return copy;
 	}
 
 	/**
@@ -64,7 +62,8 @@ export class History {
 			const content = disk.peekFile(path)?.toString();
 			const { submitted, acknowledged } = this.#get(path);
 			if (submitted.slice(acknowledged).includes(content)) continue;
-			throw new Error(`${path} ${verdict(content, submitted, acknowledged)}: ${JSON.stringify(content?.slice(0, 80))}`);
+			const shown = content === undefined ? '' : `: ${JSON.stringify(content.slice(0, 80))}`;
+			throw new Error(`${path} ${verdict(content, submitted, acknowledged)}${shown}`);
 		}
 	}
 

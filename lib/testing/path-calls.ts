@@ -142,21 +142,14 @@ export class PathCalls {
 	}
 
 	ensureDirectory(path: string): CallPlan<void> {
-		return { name: 'ensureDirectory', path, apply: () => this.makeDirectories(path) };
+		return { name: 'ensureDirectory', path, apply: () => this.#makeDirectory(path) };
 	}
 
 	// Not calls: parts of them, and what planting and peeking need.
 
 	makeDirectories(path: string): void {
 		const names = path.split('/').filter((name) => name !== '');
-		for (const [index] of names.entries()) {
-			const prefix = `/${names.slice(0, index + 1).join('/')}`;
-			const { directory, name, node } = this.#volume.locate(prefix, true, 'mkdir');
-			if (node === undefined) this.#volume.createDirectory(directory, name);
-			else if (node.kind !== 'directory') {
-				throw systemError(index === names.length - 1 ? 'EEXIST' : 'ENOTDIR', 'mkdir', path);
-			}
-		}
+		for (const [index] of names.entries()) this.#makeDirectory(`/${names.slice(0, index + 1).join('/')}`);
 	}
 
 	createFile(path: string, permissions: number): FileNode {
@@ -172,6 +165,12 @@ export class PathCalls {
 			if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
 			throw error;
 		}
+	}
+
+	#makeDirectory(path: string): void {
+		const { directory, name, node } = this.#volume.locate(path, true, 'mkdir');
+		if (node === undefined) this.#volume.createDirectory(directory, name);
+		else if (node.kind !== 'directory') throw systemError('EEXIST', 'mkdir', path);
 	}
 
 	#directory(path: string, syscall: string): DirectoryNode {

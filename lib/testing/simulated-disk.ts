@@ -89,7 +89,9 @@ export class SimulatedDisk implements FileSystem {
 	readonly #random: SeededRandom;
 	readonly #rules: { capacityBytes: number };
 
-	/** @param volume the state to start from; default empty */
+	constructor(options?: SimulatedDiskOptions);
+	/** @internal on what a crash left of another disk */
+	constructor(options: SimulatedDiskOptions, volume: Volume);
 	constructor(options: SimulatedDiskOptions = {}, volume: Volume = emptyVolume(options)) {
 		this.#options = options;
 		this.#volume = volume;

@@ -27,6 +27,7 @@ const breaches: Record<string, [file: string, source: string]> = {
 	'cli-is-on-top': ['commit/k.ts', "import '../cli/main.ts';"],
 	'index-is-a-facade': ['writer.ts', "import './index.ts';"],
 	'file-system-in-platform-only': ['commit/d.ts', "import { Stats } from 'node:fs';\nexport type A = Stats;"],
+	'testing-touches-no-disk': ['testing/b.ts', "import 'node:fs';"],
 	'p-queue-in-schedule-only': ['commit/e.ts', "import 'p-queue';"],
 	'async-mutex-in-lock-only': ['schedule/b.ts', "import { Mutex } from 'async-mutex';\nexport type B = Mutex;"],
 	'lib-stands-alone': ['commit/f.ts', "import '../../tests/leaf.ts';"],
@@ -51,7 +52,8 @@ const sound: Record<string, string> = {
 	'cli/main.ts': "import '../read.ts';",
 	'schedule/leaf.ts': "import 'p-queue';\nimport '../lock/leaf.ts';",
 	'read.ts': "import './platform/leaf.ts';\nimport './recovery/leaf.ts';\nimport './schedule/leaf.ts';",
-	'testing/leaf.ts': "import '../ports/leaf.ts';\nimport '../errors.ts';",
+	'testing/leaf.ts':
+		"import type { Stats } from 'node:fs';\nimport '../ports/leaf.ts';\nimport '../errors.ts';\nexport type A = Stats;",
 	'testing/index.ts': "import './leaf.ts';",
 	'commit/i.ts': "import './h.ts';",
 };

@@ -31,10 +31,9 @@ afterAll(async () => {
 
 test('the tarball holds the code, its sources and the texts, and nothing else', () => {
 	expect(packedFiles).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'dist/index.d.ts']));
-	const texts = /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|docs\/formats\/.+\.md)$/;
+	const texts = /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|docs\/testing|docs\/formats\/.+)\.md)$/;
 	const code = /^(dist\/.+\.(js|d\.ts)(\.map)?|lib\/.+\.ts)$/;
 	expect(packedFiles.filter((file) => !texts.test(file) && !code.test(file))).toEqual([]);
-	expect(packedFiles.filter((file) => file.includes('/testing/'))).toEqual([]);
 });
 
 test('import works', async () => {
@@ -66,6 +65,31 @@ test('import and require() give the same module', async () => {
 	expect(output.trim()).toBe('true');
 });
 
+test('durable-json/testing works, by import and by require()', async () => {
+	const program = `await exploreCrashes(
+			async ({ disk, clock, history }) => {
+				const acknowledge = history.submit('/a.json', '1\\n');
+				await createWriter({ fileSystem: disk, clock }).write('/a.json', 1);
+				acknowledge();
+			},
+			({ disk, history }) => history.check(disk),
+		)`;
+	const imported = await node(
+		'testing.mjs',
+		`import { createWriter } from 'durable-json';
+		import { exploreCrashes } from 'durable-json/testing';
+		console.log((${program}).states);`,
+	);
+	const required = await node(
+		'testing.cjs',
+		`const { createWriter } = require('durable-json');
+		const { exploreCrashes } = require('durable-json/testing');
+		(async () => console.log((${program}).states))();`,
+	);
+	expect(Number(imported)).toBeGreaterThan(5);
+	expect(required).toBe(imported);
+});
+
 const typedConsumer = `
 import {
 	createWriter,
@@ -78,6 +102,22 @@ import {
 	writeJsonLines,
 	type WriteReceipt,
 } from 'durable-json';
+import { type Exploration, exploreCrashes, type FsPromises, SimulatedDisk } from 'durable-json/testing';
+
+export async function save(fs: Pick<typeof import('node:fs/promises'), 'writeFile' | 'rename'>): Promise<void> {
+	await fs.writeFile('/a.tmp', 'text', { flush: true });
+	await fs.rename('/a.tmp', '/a');
+}
+
+export async function explore(disk: SimulatedDisk): Promise<number> {
+	const result: Exploration = await exploreCrashes(
+		({ fs }: { fs: FsPromises }) => save(fs),
+		({ history }) => history.check(disk),
+		{ schedules: 2, disk: { semantics: 'win32' } },
+	);
+	await createWriter({ fileSystem: disk }).write('/a.json', 1);
+	return result.states;
+}
 
 interface Settings {
 	readonly theme: string;

@@ -164,6 +164,7 @@ describe('a power cut', () => {
 
 	it('does not keep one directory for the sake of another', async () => {
 		const disk = new SimulatedDisk();
+		await disk.ensureDirectory('/a');
 		await disk.ensureDirectory('/a/b');
 		await (await create(disk, '/a/b/c', '1')).sync();
 		await syncDirectory(disk, '/a/b');

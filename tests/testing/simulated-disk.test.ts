@@ -89,6 +89,7 @@ describe('files and names', () => {
 		await expect(disk.lstat('/dir/file/x')).rejects.toMatchObject(code('ENOTDIR'));
 		await expect(disk.openDirectory('/dir/file')).rejects.toMatchObject(code('ENOTDIR'));
 		await expect(disk.ensureDirectory('/dir/file')).rejects.toMatchObject(code('EEXIST'));
+		await expect(disk.ensureDirectory('/none/x')).rejects.toMatchObject(code('ENOENT'));
 		await expect(disk.ensureDirectory('/dir/file/x')).rejects.toMatchObject(code('ENOTDIR'));
 		await expect(disk.rename('/dir/file', '/other')).rejects.toMatchObject(code('EISDIR'));
 		await expect(disk.rename('/other', '/dir/file')).rejects.toMatchObject(code('ENOTDIR'));
