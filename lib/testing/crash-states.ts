@@ -15,6 +15,8 @@ export interface CrashStateOptions {
 export interface VolumeAfterCrash {
 	readonly volume: Volume;
 	readonly description: string;
+	/** As {@link Volume.fingerprint}. */
+	readonly fingerprint: string;
 }
 
 /** What the medium promises less, or more, than POSIX. */
@@ -66,7 +68,7 @@ export function volumesAfterPowerCut(
 		const fingerprint = after.fingerprint();
 		if (seen.has(fingerprint)) continue;
 		seen.add(fingerprint);
-		states.push({ volume: after, description: texts.join('; ') || 'all durable' });
+		states.push({ volume: after, description: texts.join('; ') || 'all durable', fingerprint });
 	}
 	return states;
 }

@@ -225,27 +225,31 @@ class StateFinder {
 		this.#revision = history.revision;
 		const promised = history.snapshot();
 		const { seed, statesMax = 256 } = this.#options;
+		// Neighbouring crash points have nearly the same states to choose from: each makes a choice of its own.
+		const choiceSeed = seed + (call === 'end' ? 0 : 2 * call + (side === 'after' ? 1 : 0));
 		const point = { schedule: this.#schedule, call, side };
 		const isWanted = (state: number | 'process'): boolean => (this.#options.at?.state ?? state) === state;
-		for (const [state, { disk: left, description }] of disk.crashStates({ seed, statesMax }).entries()) {
-			const found: FoundState = {
-				disk: left,
-				history: promised,
-				kind: 'power cut',
-				where: `${where}: ${description}`,
-				point: { ...point, state },
-			};
-			if (isWanted(state)) this.#add(found);
+		for (const [state, crashed] of disk.crashStates({ seed: choiceSeed, statesMax }).entries()) {
+			if (!isWanted(state) || !this.#isNew('power cut', promised, crashed.fingerprint)) continue;
+			const found = { disk: crashed.disk, history: promised, kind: 'power cut', point: { ...point, state } } as const;
+			this.states.push({ ...found, where: `${where}: ${crashed.description}` });
 		}
 		if (!isWanted('process')) return;
 		const left = disk.processCrashState();
-		this.#add({ disk: left, history: promised, kind: 'process killed', where, point: { ...point, state: 'process' } });
+		if (!this.#isNew('process killed', promised, left.fingerprint('with unsynced'))) return;
+		this.states.push({
+			disk: left,
+			history: promised,
+			kind: 'process killed',
+			where,
+			point: { ...point, state: 'process' },
+		});
 	}
 
-	#add(state: FoundState): void {
-		const key = hash('sha1', `${state.kind}\n${state.history}\n${state.disk.fingerprint('with unsynced')}`, 'base64');
-		if (this.#seen.has(key)) return;
+	#isNew(kind: CrashKind, promised: History, fingerprint: string): boolean {
+		const key = hash('sha1', `${kind}\n${promised}\n${fingerprint}`, 'base64');
+		const isNew = !this.#seen.has(key);
 		this.#seen.add(key);
-		this.states.push(state);
+		return isNew;
 	}
 }

@@ -62,6 +62,8 @@ export interface PlantedMetadata {
 export interface CrashState {
 	readonly disk: SimulatedDisk;
 	readonly description: string;
+	/** As {@link SimulatedDisk.fingerprint}: without making the disk, which is done when it is asked for. */
+	readonly fingerprint: string;
 }
 
 /**
@@ -296,21 +298,28 @@ export class SimulatedDisk implements FileSystem {
 			reusesFreedBlocks: this.#options.reusesFreedBlocks ?? false,
 			isOpen: (node: FileNode): boolean => this.#handles.isOpen(node),
 		};
-		return volumesAfterPowerCut(this.#volume, rules, options).map(({ volume, description }, index) => ({
-			disk: this.#successor(volume, index + 1),
-			description,
-		}));
+		const seed = this.#successorSeed();
+		return volumesAfterPowerCut(this.#volume, rules, options).map(({ volume, ...state }, index) => {
+			let disk: SimulatedDisk | undefined;
+			const makeDisk = (): SimulatedDisk => new SimulatedDisk({ ...this.#options, seed: seed + index + 1 }, volume);
+			return {
+				...state,
+				get disk() {
+					disk ??= makeDisk();
+					return disk;
+				},
+			};
+		});
 	}
 
 	/** What the death of the process leaves at this moment: every change, no handle, no lock; syncs are still owed. */
 	processCrashState(): SimulatedDisk {
-		return this.#successor(this.#volume.afterProcessCrash(), 0);
+		return new SimulatedDisk({ ...this.#options, seed: this.#successorSeed() }, this.#volume.afterProcessCrash());
 	}
 
-	/** Its names differ from those that this disk has given, and it remembers no faults. */
-	#successor(volume: Volume, index: number): SimulatedDisk {
-		const seed = Math.imul(this.#options.seed ?? 1, 31) + this.#calls.log.length * 1009 + index;
-		return new SimulatedDisk({ ...this.#options, seed }, volume);
+	/** What comes after a crash gives other names than this disk has given; and it remembers no faults. */
+	#successorSeed(): number {
+		return Math.imul(this.#options.seed ?? 1, 31) + this.#calls.log.length * 1009;
 	}
 
 	#makeParents(path: string): void {
