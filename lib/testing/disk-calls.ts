@@ -87,6 +87,13 @@ export class SimulatedCrash extends Error {
 	}
 }
 
+let carriedOut = 0;
+
+/** How many calls all simulated disks have carried out: while it grows, something happens. */
+export function callsOfAllDisks(): number {
+	return carriedOut;
+}
+
 /** What a call is and does. */
 export interface CallPlan<T> {
 	readonly name: CallName;
@@ -230,6 +237,7 @@ export class CallSequence {
 			...(handle === undefined ? {} : { handle }),
 		};
 		this.log.push(call);
+		carriedOut++;
 		this.#pass(call, 'before');
 		try {
 			return this.#apply(plan, call);

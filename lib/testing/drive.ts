@@ -1,4 +1,5 @@
 /** Runs a program on a simulated disk and a manual clock: time passes where nothing else happens. */
+import { callsOfAllDisks } from './disk-calls.ts';
 import type { ManualClock } from './manual-clock.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 
@@ -19,11 +20,12 @@ export async function drive(
 	};
 	run.then(settle, settle);
 	let idleTurns = 0;
-	let calls = disk.calls.length;
+	let calls = callsOfAllDisks();
 	while (!settled && !disk.crashed) {
 		await new Promise((resolve) => setImmediate(resolve));
-		if (disk.calls.length !== calls) {
-			calls = disk.calls.length;
+		// Another disk may be at work: that of an exploration within this one.
+		if (callsOfAllDisks() !== calls) {
+			calls = callsOfAllDisks();
 			idleTurns = 0;
 		} else if (++idleTurns >= IDLE_TURNS.timer && disk.callsUnderWay === 0 && clock.nextTimerMs !== undefined) {
 			clock.advance(clock.nextTimerMs);
