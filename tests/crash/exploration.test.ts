@@ -42,11 +42,10 @@ function twoPrograms(makePort: MutantPort): Scenario {
 	};
 }
 
-it('finds no fault in temp, fsync, rename, fsync of the directory: 20 saves, in about a second', async () => {
+it('finds no fault in temp, fsync, rename, fsync of the directory: 20 saves', async () => {
 	const result = await exploreCrashes(saving(20, honest), check);
 	expect(result).toMatchObject({ calls: 160, crashPoints: 321 });
 	expect(result.states).toBeGreaterThan(200);
-	expect(result.durationMs).toBeLessThan(5_000);
 });
 
 it('finds no fault in it where the disk fails now and then, or fills up', async () => {

@@ -12,22 +12,14 @@ import {
 	type Scenario,
 	type Stage,
 } from '../support/simulation.ts';
-import { actOf, acts, asScenario, textOf, track } from './scenarios.ts';
+import { actOf, acts, asScenario, startAnew, textOf, track, version } from './scenarios.ts';
 
 function temps(disk: SimulatedDisk): string[] {
 	return disk.paths().filter((path) => parseTempName(basename(path)) !== undefined);
 }
 
 /** What may lie on the disk besides documents. */
-const SCENERY = /^\/(data|alias)(\/(x(\/y)?|real|elsewhere|link\.json))?$/;
-
-/** What a new process does: it saves each document once, by which it also sweeps. */
-const startAnew: Scenario = asScenario(async (program) => {
-	const value = 'after the crash';
-	const save = (path: string): Promise<void> =>
-		track(program, path, textOf(value), () => program.writer.write(path, value));
-	await Promise.all(program.history.paths.map(save));
-});
+const SCENERY = /^\/(data|alias)(\/(x(\/y)?|real|elsewhere|link\.json|\.dj1bn-\d{3}-a\.json))?$/;
 
 /** Or it removes each. */
 const removeAll: Scenario = asScenario(async (program) => {
@@ -133,6 +125,21 @@ it('keeps its promises through a crash of the recovery', async () => {
 			explored.push(await exploreCrashes(startAnew, checkRecovery, { start: { disk, history }, statesMax: 64 }));
 		}
 	}
+});
+
+it('does not keep them on a medium that reuses freed blocks before a rename is durable: it is not supported', async () => {
+	const act = asScenario(async (program) => {
+		const saveOften = async (path: string): Promise<void> => {
+			for (const number of [1, 2, 3]) {
+				const value = version(number);
+				await track(program, path, textOf(value), () => program.writer.write(path, value));
+			}
+		};
+		await Promise.all(['/data/a.json', '/other/b.json'].map(saveOften));
+	});
+	const check: Check = ({ disk, history }) => history.check(disk);
+	await exploreCrashes(act, check);
+	await expect(exploreCrashes(act, check, { disk: { reusesFreedBlocks: true } })).rejects.toThrow(/is torn/);
 });
 
 describe('the order of calls', () => {

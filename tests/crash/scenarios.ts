@@ -224,6 +224,38 @@ async function twoWriters(program: Program): Promise<void> {
 	await second.close();
 }
 
+async function generations(program: Program): Promise<void> {
+	const saveKeeping = async (number: number): Promise<void> => {
+		const value = version(number);
+		await track(program, '/data/a.json', textOf(value), () =>
+			program.writer.write('/data/a.json', value, { backups: 2 }),
+		);
+	};
+	for (let number = 1; number <= 4; number++) await saveKeeping(number);
+	await Promise.all([5, 6].map(saveKeeping));
+}
+
+/** Each builds on the one before; those that wait together may share a commit. */
+async function updates(program: Program): Promise<void> {
+	const { writer, history, failures, disk } = program;
+	const add = async (): Promise<void> => {
+		let acknowledge = (): void => undefined;
+		try {
+			await writer.update('/data/a.json', (found: unknown) => {
+				const next = { count: ((found as { count: number } | undefined)?.count ?? 0) + 1 };
+				acknowledge = history.submit('/data/a.json', textOf(next));
+				return next;
+			});
+			if (disk.semantics === 'posix') acknowledge();
+		} catch (error) {
+			failures.push(error);
+		}
+	};
+	await add();
+	await Promise.all([add(), add(), add()]);
+	await add();
+}
+
 /** What the library is asked to do, by what it is about. */
 export const acts: Record<string, Act> = {
 	'a first save': firstSave,
@@ -242,6 +274,8 @@ export const acts: Record<string, Act> = {
 	'a mode and an owner that are kept': keptModeAndOwner,
 	'weak durability before full': weakThenFull,
 	'two writers of one process': twoWriters,
+	'generations that are kept': generations,
+	updates: updates,
 };
 
 export function actOf(name: string): Act {
@@ -249,3 +283,11 @@ export function actOf(name: string): Act {
 	if (act === undefined) throw new Error(`there is no act '${name}'`);
 	return act;
 }
+
+/** What a new process does: it saves each document once, by which it also sweeps. */
+export const startAnew: Scenario = asScenario(async (program) => {
+	const value = 'after the crash';
+	const saveAgain = (path: string): Promise<void> =>
+		track(program, path, textOf(value), () => program.writer.write(path, value));
+	await Promise.all(program.history.paths.map(saveAgain));
+});
