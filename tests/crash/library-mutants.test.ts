@@ -2,9 +2,10 @@
 import { expect, it } from 'vitest';
 import { createWriter } from '../../lib/index.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { backupPath, DOCUMENT } from '../recover/support.ts';
 import { type Check, exploreCrashes, type Scenario, type Stage } from '../support/simulation.ts';
 import { type MutantName, mutants, PassingPort } from './mutants.ts';
-import { acts, asFaultyScenario, asScenario, type MakePort, textOf, version } from './scenarios.ts';
+import { type Act, acts, asFaultyScenario, asScenario, type MakePort, textOf, version } from './scenarios.ts';
 
 const honest: MakePort = (disk) => disk;
 const check: Check = ({ disk, history }) => history.check(disk);
@@ -62,7 +63,46 @@ async function inTwoProcesses(makePort: MakePort): Promise<string[]> {
 	return found;
 }
 
+/** Saves with backups of which one fails, and crashes: a save that failed costs no generation, and all are whole. */
+async function withBackups(makePort: MakePort): Promise<string[]> {
+	const found: string[] = [];
+	for (const links of [true, false]) {
+		for (let nth = 1; nth <= 8; nth++) {
+			const act: Act = async ({ disk, writer, failures }) => {
+				const save = async (number: number): Promise<void> => {
+					const value = version(number);
+					await writer.write(DOCUMENT, value, { backups: 2 }).catch((error: unknown) => failures.push(error));
+				};
+				for (let number = 1; number <= 3; number++) await save(number);
+				const before = generationsOf(disk);
+				if (!links) disk.fail('link', { code: 'EPERM', times: Number.POSITIVE_INFINITY });
+				disk.fail('sync', { code: 'EIO', nth });
+				await save(4);
+				// Where there are no links the numbers are shifted before the copy is made, which may fail.
+				if (failures.length > 0 && links) {
+					expect(generationsOf(disk), 'generations after a save that failed').toEqual(before);
+				}
+			};
+			const scenario = asFaultyScenario(act, () => undefined, makePort);
+			const whole = [1, 2, 3, 4].map((number) => textOf(version(number)));
+			const generationsAreWhole: Check = ({ disk }) => {
+				for (const text of generationsOf(disk)) expect(whole, 'a generation is torn').toContain(text);
+			};
+			const options = { statesMax: 64, schedules: 1 };
+			await exploreCrashes(scenario, generationsAreWhole, options).catch((error: Error) => found.push(error.message));
+		}
+	}
+	return found;
+}
+
+/** The document and its backups, newest first. */
+function generationsOf(disk: SimulatedDisk): string[] {
+	const paths = [DOCUMENT, backupPath(1), backupPath(2), backupPath(3)];
+	return paths.flatMap((path) => disk.peekFile(path)?.toString() ?? []);
+}
+
 it('finds nothing where the port is honest', async () => {
+	expect(await withBackups(honest)).toEqual([]);
 	expect(await onGoodDisks(honest)).toEqual([]);
 	expect(await onFaultyDisks(honest)).toEqual([]);
 	expect(await inTwoProcesses((disk, scope) => withScope(disk, scope))).toEqual([]);
@@ -82,6 +122,9 @@ it.each<[MutantName, typeof onGoodDisks, RegExp]>([
 	['directory sync before the rename', onGoodDisks, /missing|older/],
 	['sync of created parents dropped', onGoodDisks, /missing/],
 	['written in place', onGoodDisks, /torn/],
+	['rename not awaited', onGoodDisks, /missing|older|ENOENT/],
+	['backup rotated before the sync', withBackups, /generations after a save that failed/],
+	['file sync dropped', withBackups, /a generation is torn/],
 	['sync errors swallowed', onFaultyDisks, /torn|missing|older/],
 	['failed sync retried on the same handle', onFaultyDisks, /torn/],
 	['fixed temporary name', inTwoProcesses, /torn|missing|ENOENT/],

@@ -119,6 +119,35 @@ class FileSyncAfterRename extends PassingPort {
 	}
 }
 
+/** Whatever comes between the sync and the rename, such as the rotation of backups, comes before the sync. */
+class BackupsRotatedBeforeSync extends PassingPort {
+	readonly #owed = new Map<string, OpenFile>();
+
+	override wrapFile(file: OpenFile, path: string): OpenFile {
+		return {
+			...file,
+			sync: async () => {
+				this.#owed.set(path, file);
+			},
+		};
+	}
+
+	override async rename(from: string, to: string): Promise<void> {
+		const owed = this.#owed.get(from);
+		this.#owed.delete(from);
+		if (owed !== undefined && to.includes('.dj1')) this.#owed.set(to, owed);
+		else await owed?.sync();
+		await this.inner.rename(from, to);
+	}
+}
+
+/** Says that the document is in place before it is. */
+class RenameNotAwaited extends PassingPort {
+	override async rename(from: string, to: string): Promise<void> {
+		this.inner.rename(from, to).catch(() => {});
+	}
+}
+
 class FileSyncedBeforeWriting extends PassingPort {
 	override wrapFile(file: OpenFile): OpenFile {
 		return {
@@ -256,6 +285,8 @@ export type MutantName =
 	| 'file sync not awaited'
 	| 'file sync after the rename'
 	| 'file sync before the write'
+	| 'backup rotated before the sync'
+	| 'rename not awaited'
 	| 'directory sync dropped'
 	| 'directory sync not awaited'
 	| 'directory sync before the rename'
@@ -273,6 +304,8 @@ export const mutants: Readonly<Record<MutantName, MutantPort>> = {
 	'file sync not awaited': (disk, scope) => new FileSyncNotAwaited(disk, scope),
 	'file sync after the rename': (disk, scope) => new FileSyncAfterRename(disk, scope),
 	'file sync before the write': (disk, scope) => new FileSyncedBeforeWriting(disk, scope),
+	'backup rotated before the sync': (disk, scope) => new BackupsRotatedBeforeSync(disk, scope),
+	'rename not awaited': (disk, scope) => new RenameNotAwaited(disk, scope),
 	'directory sync dropped': (disk, scope) => new DirectorySyncDropped(disk, scope),
 	'directory sync not awaited': (disk, scope) => new DirectorySyncNotAwaited(disk, scope),
 	'directory sync before the rename': (disk, scope) => new DirectorySyncBeforeRename(disk, scope),
