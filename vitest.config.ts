@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const config: ReturnType<typeof defineConfig> = defineConfig(({ mode }) => ({
@@ -7,6 +8,8 @@ const config: ReturnType<typeof defineConfig> = defineConfig(({ mode }) => ({
 		exclude: ['**/node_modules/**', 'tests/windows/**'],
 		// Processes, not threads: tests change the umask, the working directory and limits, which threads share.
 		pool: 'forks',
+		// Two at least: many tests wait for the disk, or for a child.
+		maxWorkers: Math.max(2, availableParallelism() - 1),
 		// Real disks have slow moments; a promise that never settles must still end its test.
 		testTimeout: mode === 'crash' ? 1_800_000 : 30_000,
 		hookTimeout: 30_000,
