@@ -23,15 +23,17 @@ export interface ChildOptions {
 	/** Shell commands before node, such as `ulimit -f 64`. */
 	readonly prelude?: string;
 	readonly env?: Readonly<Record<string, string>>;
+	/** Default four minutes. */
+	readonly timeoutMs?: number;
 }
 
 /** Runs an ES module's text in a Node of its own; it finds the library in `process.env.LIBRARY`, arguments in argv. */
 export function runChild(script: string, args: readonly string[] = [], options: ChildOptions = {}): ChildResult {
-	const { nodeOptions = [], prelude = ':', env } = options;
+	const { nodeOptions = [], prelude = ':', env, timeoutMs = 240_000 } = options;
 	const command = [...nodeOptions, '--input-type=module', '-e', script, ...args];
 	return spawnSync('bash', ['-c', `${prelude}; exec "$0" "$@"`, process.execPath, ...command], {
 		encoding: 'utf8',
-		timeout: 240_000,
+		timeout: timeoutMs,
 		maxBuffer: 1e8,
 		env: { ...process.env, ...env, LIBRARY },
 	});

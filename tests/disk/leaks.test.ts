@@ -1,0 +1,154 @@
+/**
+ * What a process holds after many writes, failures and aborts: what it held before. 100,000 writes, 10,000 failures and 10,000
+ * aborts, and ten times as many commits as otherwise, in `npm run test:crash`; `SOAK_MINUTES=10` makes the soak so long.
+ */
+import { expect, it } from 'vitest';
+import { runChild } from '../support/child.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+const LONG = process.env['MODE'] === 'crash';
+const SOAK_MS = Number(process.env['SOAK_MINUTES'] ?? 0) * 60_000 || 3_000;
+
+/** What is looked at, in the child. */
+const prelude = `
+import { readdirSync } from 'node:fs';
+import { getEventListeners } from 'node:events';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+const { createWriter, openPendingFile } = await import(process.env.LIBRARY);
+const [directory, size] = [process.argv[1], Number(process.argv[2])];
+
+async function held() {
+	for (let round = 0; round < 5; round++) {
+		await sleep(20);
+		globalThis.gc();
+	}
+	return {
+		files: process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0,
+		resources: process.getActiveResourcesInfo().filter((kind) => kind !== 'PipeWrap').sort(),
+		listeners: process.eventNames().flatMap((name) => Array(process.listenerCount(name)).fill(String(name))).sort(),
+		heapMB: process.memoryUsage().heapUsed / 2 ** 20,
+	};
+}
+
+const kept = new AbortController();
+let next = 0;
+async function writes(writer, count) {
+	for (let done = 0; done < count; ) {
+		const wave = [];
+		for (; wave.length < 500 && done < count; done++, next++) {
+			wave.push(writer.write(directory + '/' + (next % 7) + '.json', { next, text: 'x'.repeat(next % 100) }, { signal: kept.signal }));
+		}
+		await Promise.all(wave);
+	}
+}
+async function failures(writer, count) {
+	await writer.write(directory + '/solid.json', 1);
+	for (let done = 0; done < count; done++) {
+		const failing = [
+			() => writer.write(directory + '/bad.json', 1n),
+			() => writer.write(directory, { a: 'directory' }),
+			() => writer.write(directory + '/solid.json/below.json', 1),
+			() => writer.write(directory + '/thrown.json', () => { throw new Error('no'); }),
+			() => writer.update(directory + '/solid.json', () => { throw new Error('no'); }),
+			() => writer.writeLines(directory + '/rows.jsonl', (async function* () { yield 1; throw new Error('no'); })()),
+		][done % 6];
+		await failing().then(() => { throw new Error('it did not fail'); }, (error) => { if (error.message === 'it did not fail') throw error; });
+	}
+}
+async function aborts(writer, count) {
+	for (let done = 0; done < count; done++) {
+		const controller = new AbortController();
+		const value = done % 3 === 0 ? { rows: (async function* () { yield 1; await turn(); yield 2; })() } : { done };
+		const write = writer.write(directory + '/' + (done % 7) + '.json', value, { signal: controller.signal });
+		if (done % 2 === 0) await turn();
+		controller.abort();
+		await write.catch((error) => { if (error !== controller.signal.reason) throw error; });
+		const left = getEventListeners(controller.signal, 'abort').length;
+		if (left > 0) throw new Error(left + ' listeners are left on a signal');
+	}
+}
+`;
+
+interface Held {
+	readonly files: number;
+	readonly resources: readonly string[];
+	readonly listeners: readonly string[];
+	readonly heapMB: number;
+}
+
+function run<T>(script: string, size: number): T {
+	const { status, stdout, stderr } = runChild(prelude + script, [directory.path, String(size)], {
+		nodeOptions: ['--expose-gc', '--no-warnings'],
+		timeoutMs: SOAK_MS + (LONG ? 1_500_000 : 240_000),
+	});
+	expect(status, stderr).toBe(0);
+	return JSON.parse(stdout) as T;
+}
+
+it('holds no file, timer, listener or memory after many writes, failures and aborts', () => {
+	const script = `
+		const rates = { writes: 10, failures: 1, aborts: 1 };
+		async function all(count) {
+			const writer = createWriter();
+			await writes(writer, rates.writes * count);
+			await failures(writer, rates.failures * count);
+			await aborts(writer, rates.aborts * count);
+			await writer.close();
+			const { pending, activePaths, queuedValues, queuedBytes } = writer.stats();
+			return { pending, activePaths, queuedValues, queuedBytes };
+		}
+		await all(100); // what is made once: code, pools, threads
+		const before = await held();
+		const stats = await all(size);
+		const after = await held();
+		console.log(JSON.stringify({ before, after, stats, onSignal: getEventListeners(kept.signal, 'abort').length }));
+	`;
+	const { before, after, stats, onSignal } = run<{ before: Held; after: Held; stats: object; onSignal: number }>(
+		script,
+		LONG ? 10_000 : 1_000,
+	);
+	expect({ ...after, heapMB: 0 }).toEqual({ ...before, heapMB: 0 });
+	expect(after.heapMB).toBeLessThan(before.heapMB + 2);
+	expect(stats).toEqual({ pending: 0, activePaths: 0, queuedValues: 0, queuedBytes: 0 });
+	expect(onSignal).toBe(0);
+});
+
+it(`holds no more at the end of a soak of ${SOAK_MS / 1000} s than at its start`, { timeout: SOAK_MS + 60_000 }, () => {
+	const script = `
+		const samples = [];
+		const until = performance.now() + size;
+		let random = 1;
+		const dice = (sides) => (random = (random * 48271) % 2147483647) % sides;
+		const writer = createWriter();
+		let rounds = 0;
+		for (let sampleAt = performance.now() + size / 10; performance.now() < until; rounds++) {
+			await [
+				() => writes(writer, 1 + dice(2000)),
+				() => failures(writer, 6),
+				() => aborts(writer, 10),
+				() => writer.update(directory + '/count.json', (found) => ({ count: (found?.count ?? 0) + 1 })),
+				() => writer.remove(directory + '/' + dice(7) + '.json'),
+				async () => { for (let i = 0; i < 50; i++) writer.schedule(directory + '/scheduled.json', { i, padding: 'p'.repeat(dice(200_000)) }); await writer.flush(); },
+				async () => { const file = await openPendingFile(directory + '/pending.txt'); await file.write('text'); await file[dice(2) ? 'commit' : 'discard'](); },
+				() => writer.write(directory + '/kept.json', { rounds }, { backups: 3 }),
+			][dice(8)]();
+			if (performance.now() < sampleAt) continue;
+			sampleAt += size / 10;
+			samples.push(await held());
+		}
+		await writer.close();
+		samples.push(await held());
+		console.log(JSON.stringify({ samples, rounds, names: readdirSync(directory) }));
+	`;
+	const { samples, rounds, names } = run<{ samples: Held[]; rounds: number; names: string[] }>(script, SOAK_MS);
+	expect(rounds).toBeGreaterThan(10);
+	expect(samples.length).toBeGreaterThan(3);
+	const [first, last] = [samples[Math.floor(samples.length / 3)], samples.at(-1)];
+	console.log(
+		`${rounds} rounds, heap ${samples.map(({ heapMB }) => heapMB.toFixed(1)).join(' ')} MB, ${last?.files} files`,
+	);
+	expect({ ...last, heapMB: 0 }).toEqual({ ...first, heapMB: 0 });
+	expect(last?.heapMB).toBeLessThan((first?.heapMB ?? 0) + 3);
+	expect(names.filter((name) => name.includes('.dj1n') || name.includes('.dj1h'))).toEqual([]);
+});
