@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import type * as nodeFsPromises from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument } from '../errors.ts';
-import type { FileStat, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
+import type { Awaitable, FileStat, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
 import { systemError } from './volume.ts';
 
 /** What there is of `node:fs/promises`. Options beyond those of files as text or bytes are not supported, and refused. */
@@ -134,16 +134,16 @@ class SimulatedFileHandle {
 		return statsOf(await this.#file.stat());
 	}
 
-	chmod(mode: number): Promise<void> {
-		return this.#file.chmod(mode);
+	async chmod(mode: number): Promise<void> {
+		await this.#file.chmod(mode);
 	}
 
 	chown(uid: number, gid: number): Promise<void> {
 		return this.#file.chown(uid, gid);
 	}
 
-	close(): Promise<void> {
-		return this.#file.close();
+	async close(): Promise<void> {
+		await this.#file.close();
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
@@ -221,7 +221,7 @@ function fileFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 		const isDirectory = flag === 'r' && (await port.lstat(pathOf(path)))?.kind === 'directory';
 		return isDirectory ? openDirectory(port, pathOf(path)) : openFile(port, pathOf(path), flag, mode);
 	};
-	const withFile = async (path: string | URL, act: (file: OpenFile) => Promise<void>): Promise<void> => {
+	const withFile = async (path: string | URL, act: (file: OpenFile) => Awaitable<void>): Promise<void> => {
 		const file = await port.open(pathOf(path), 'update');
 		try {
 			await act(file);
@@ -247,7 +247,7 @@ function fileFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 
 function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => Promise<unknown>> {
 	return {
-		rename: (from: string | URL, to: string | URL) => port.rename(pathOf(from), pathOf(to)),
+		rename: async (from: string | URL, to: string | URL) => port.rename(pathOf(from), pathOf(to)),
 		link: (existing: string | URL, created: string | URL) => port.link(pathOf(existing), pathOf(created)),
 		unlink: (path: string | URL) => port.unlink(pathOf(path)),
 		rm: async (path: string | URL, options: { readonly force?: boolean; readonly recursive?: boolean } = {}) => {
@@ -271,7 +271,7 @@ function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 			refuse('withFileTypes', options.withFileTypes);
 			return port.readdir(pathOf(path));
 		},
-		realpath: (path: string | URL) => port.realpath(pathOf(path)),
+		realpath: async (path: string | URL) => port.realpath(pathOf(path)),
 		readlink: (path: string | URL) => port.readlink(pathOf(path)),
 		access: async (path: string | URL) => void (await port.stat(pathOf(path))),
 		stat: async (path: string | URL) => statsOf(await port.stat(pathOf(path))),

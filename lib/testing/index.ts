@@ -6,6 +6,7 @@
 
 export type { Clock } from '../ports/clock.ts';
 export type {
+	Awaitable,
 	FileKind,
 	FileStat,
 	FileSystem,

@@ -144,7 +144,7 @@ class BackupsRotatedBeforeSync extends PassingPort {
 /** Says that the document is in place before it is. */
 class RenameNotAwaited extends PassingPort {
 	override async rename(from: string, to: string): Promise<void> {
-		this.inner.rename(from, to).catch(() => {});
+		Promise.resolve(this.inner.rename(from, to)).catch(() => {});
 	}
 }
 
