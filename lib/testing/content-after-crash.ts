@@ -44,7 +44,10 @@ export function contentsAfterCrash(
 		const middle = from + Math.floor((to - from) / 2);
 		found.add('half', fresh.slice(0, keptLength(old, edits, fresh)));
 		found.add('NULs or old bytes', sizeOnly);
-		found.add('NULs', fresh.slice().fill(0, from, Math.max(from, to)));
+		found.add(
+			'NULs',
+			mixed(new Uint8Array(0), fresh, (at) => at < from || at >= to || old[at] === fresh[at]),
+		);
 		found.add(
 			'the second half',
 			mixed(sizeOnly, fresh, (at) => at >= middle),

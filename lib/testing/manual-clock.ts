@@ -17,8 +17,9 @@ export class ManualClock implements Clock {
 		this.#epochMs = epochMs;
 	}
 
+	/** Whole milliseconds, as `Date.now` tells them. */
 	epochMs(): number {
-		return this.#epochMs;
+		return Math.floor(this.#epochMs);
 	}
 
 	monotonicMs(): number {
