@@ -45,7 +45,7 @@ it.each(
 	});
 	const options = {
 		disk: { semantics },
-		schedules: LONG ? 12 : 4,
+		schedules: LONG ? 12 : 3,
 		statesMax: LONG ? 256 : 64,
 	};
 	await exploreCrashes(asScenario(act), seen, options).catch((error: Error) => {
