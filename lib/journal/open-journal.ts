@@ -6,7 +6,7 @@
  */
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
-import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf } from '../errors.ts';
+import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf, warn } from '../errors.ts';
 import type { OpenFile } from '../ports/file-system.ts';
 import { EntryQueue, type QueueBounds, type WaitingEntries } from './entry-queue.ts';
 import type { JournalLog } from './journal-log.ts';
@@ -273,7 +273,16 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 			await this.#checkpoint();
 		} catch (error) {
 			this.#notBeforeMs = this.#ports.clock.monotonicMs() + RETRY_MS;
+			this.#tell(error);
+		}
+	}
+
+	/** An `onError` that throws must not hold up what waits. */
+	#tell(error: unknown): void {
+		try {
 			this.#options.onError(error);
+		} catch (thrown) {
+			warn(thrown);
 		}
 	}
 

@@ -400,7 +400,10 @@ describe('a checkpoint', () => {
 		const errors: unknown[] = [];
 		const journal = await open({
 			checkpoint: { maxEntries: 2 },
-			onError: (error) => errors.push(error),
+			onError(error) {
+				errors.push(error);
+				throw new Error('onError throws');
+			},
 			apply: (list, entry) => [...list, entry === 'bad' ? 1n : entry],
 		});
 		await journal.append('bad');
