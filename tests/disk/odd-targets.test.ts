@@ -1,5 +1,6 @@
 /** Documents that are no plain file in a plain directory. */
 import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { chmod, link, mkdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { formatBackupName } from '../../lib/commit/kept-name.ts';
@@ -14,19 +15,27 @@ const onPosix = describe.skipIf(process.platform === 'win32');
 /** Runs a module's text where something was mounted for it alone; skips the test where that cannot be mounted, saying why. */
 function runMounted(mount: string, script: string, skip: (why: string) => never): Record<string, unknown> {
 	const flags = process.getuid?.() === 0 ? '-m' : '-Urm';
-	const run = (command: string, ...args: string[]): ReturnType<typeof spawnSync> =>
-		spawnSync('unshare', [flags, 'bash', '-ec', command, ...args], {
+	const run = (place: string, command: string, ...args: string[]): ReturnType<typeof spawnSync> => {
+		// A place for each: what was mounted before may be still on its way out.
+		mkdirSync(directory.file(place));
+		return spawnSync('unshare', [flags, 'bash', '-ec', command, ...args], {
 			encoding: 'utf8',
-			cwd: directory.path,
+			cwd: directory.file(place),
 			env: { ...process.env, LIBRARY },
 		});
-	const tried = run(mount);
+	};
+	const tried = run('tried', mount);
 	if (tried.status !== 0) {
 		const why = `it cannot be mounted here: ${String(tried.error ?? tried.stderr).trim()}`;
 		console.warn(why);
 		skip(why);
 	}
-	const { status, stdout, stderr } = run(`${mount}; exec "$0" --input-type=module -e "$1"`, process.execPath, script);
+	const { status, stdout, stderr } = run(
+		'used',
+		`${mount}; exec "$0" --input-type=module -e "$1"`,
+		process.execPath,
+		script,
+	);
 	expect(status, String(stderr)).toBe(0);
 	return JSON.parse(String(stdout)) as Record<string, unknown>;
 }
