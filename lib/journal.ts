@@ -70,6 +70,7 @@ interface CheckedOptions<State, Entry> {
 	readonly initial: State;
 	/** The state as JSON gives it back, validated. */
 	readonly toState: (raw: unknown) => Promise<State>;
+	readonly assertState: ((state: State) => Promise<void>) | undefined;
 	readonly rules: Rules<State, Entry>;
 	readonly checkpoints: AutomaticCheckpoints | undefined;
 	readonly lock: JournalLock;
@@ -99,6 +100,11 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 		ports: { fileSystem, clock },
 		initial,
 		toState: async (raw) => (schema === undefined ? (raw as State) : validate(schema, raw, path, ', the state,')),
+		assertState:
+			schema &&
+			(async (state: State) => {
+				await validate(schema, JSON.parse(JSON.stringify(state)), path, ', the state,');
+			}),
 		rules: { apply, toEntry: entrySchema && (async (raw, place = '') => validate(entrySchema, raw, path, place)) },
 		checkpoints: checkpoint === false ? undefined : checkCheckpoints(checkpoint),
 		lock,

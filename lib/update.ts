@@ -1,6 +1,7 @@
 /** Updates: a function over the newest value of a document, carried out when its commit starts. */
 import { types } from 'node:util';
 import { type Content, noContent, waitFor } from './content.ts';
+import { invalidArgument } from './errors.ts';
 import { createJsonSource } from './json/json-source.ts';
 import { Lease, runUnder } from './lock/lease.ts';
 import type { CheckedJsonOptions } from './options.ts';
@@ -34,6 +35,7 @@ export function updateContent(fileSystem: FileSystem, { fn, initial, json }: Upd
 		} finally {
 			void lease.end();
 		}
+		assertNoStrayResult(current, returned);
 		const changed = returned === undefined ? current : returned;
 		const output = json.schema === undefined ? changed : validate(json.schema, changed, path);
 		const value = output instanceof Promise ? yield* waitFor(output) : output;
@@ -49,4 +51,14 @@ export function updateContent(fileSystem: FileSystem, { fn, initial, json }: Upd
 		transform,
 		written: () => result,
 	};
+}
+
+/** `(list) => list.push(item)` returns a number: written, it would be all that is left of the document. */
+function assertNoStrayResult(current: unknown, returned: unknown): void {
+	const wasObject = typeof current === 'object' && current !== null;
+	const isObject = typeof returned === 'object' && returned !== null;
+	if (!wasObject || isObject || returned === undefined || typeof returned === 'function') return;
+	const hint =
+		'an object or array, as the document is, or nothing where fn has changed it (use braces; write() replaces it)';
+	throw invalidArgument('what fn returns', hint, returned);
 }

@@ -55,7 +55,8 @@ export interface WriterOptions extends Ports {
 	 *   do so. What waits when a commit starts shares one lock.
 	 * - `none`: as `process`, and `update` is refused: the caller sees to it that nobody else reads and writes back
 	 *
-	 * Writers of this process that differ in it on one path get ERR_UNSUPPORTED.
+	 * While a writer of this process is open that has written a document with `file` or `none`, one that differs gets
+	 * ERR_UNSUPPORTED on that document.
 	 * @defaultValue `'process'`
 	 */
 	readonly lock?: LockMode | undefined;
@@ -124,7 +125,8 @@ export interface JsonWriter {
 	/**
 	 * Reads the document, changes it and writes it back, as one step that no other call comes between. `fn` gets a copy of the
 	 * newest value's JSON form, of one that still waits to be written where there is one; undefined, or `initial`, where there
-	 * is no document. It returns the new value, or nothing where it has changed its copy; it may be asynchronous. The updates
+	 * is no document. It returns the new value, or nothing where it has changed its copy; it may be asynchronous. A result that is no object
+	 * where the document is one is refused (ERR_INVALID_ARGUMENT): `(list) => list.push(item)` would leave a number. The updates
 	 * that wait when a commit starts share it, in the order of their calls, each seeing the one before; one that throws
 	 * rejects with what it threw, and changes nothing. Resolves with the new value (the schema's output) when it is durable.
 	 *

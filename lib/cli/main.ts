@@ -88,7 +88,8 @@ async function main(args: readonly string[], terminal: Terminal): Promise<ExitCo
 	}
 	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 	if (command === undefined) {
-		terminal.complain(name === '' ? usage() : `durable-json: there is no command '${name}'; try --help`);
+		const known = Object.keys(commands).join(', ');
+		terminal.complain(name === '' ? usage() : `durable-json: there is no command '${name}': ${known}; try --help`);
 		return EXIT.usage;
 	}
 	try {

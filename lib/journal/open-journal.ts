@@ -4,6 +4,7 @@
  * One group is under way at a time; the state that it would lead to is kept apart until its sync is through, so that a
  * group that fails leaves nothing to take back.
  */
+import { types } from 'node:util';
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf, warn } from '../errors.ts';
@@ -31,6 +32,8 @@ export interface Rules<State, Entry> {
 
 export interface OpenJournalOptions<State, Entry> extends QueueBounds {
 	readonly rules: Rules<State, Entry>;
+	/** Rejects where the state as JSON gives it back is not valid. Undefined where any is taken. */
+	readonly assertState: ((state: State) => Promise<void>) | undefined;
 	/** Undefined: none without being asked for. */
 	readonly checkpoints: AutomaticCheckpoints | undefined;
 	readonly onError: (error: unknown) => void;
@@ -313,6 +316,8 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	}
 
 	async #checkpointOnce(): Promise<CheckpointReceipt> {
+		// A state that could not be read again must not take the place of the entries.
+		await this.#options.assertState?.(this.#state);
 		const checkpointed = await this.#log.checkpoint(this.#state);
 		this.#oldestMs = undefined;
 		return { path: this.path, ...checkpointed };
@@ -331,7 +336,10 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 /** Applies one entry. @throws what `apply` throws, or a TypeError where it returns no state. */
 export function applyEntry<State, Entry>(rules: Rules<State, Entry>, state: State, entry: Entry): State {
 	const next = rules.apply(state, entry);
-	if (next === undefined) throw invalidArgument('what options.apply returns', 'the new state', next);
+	if (next === undefined || types.isPromise(next)) {
+		if (types.isPromise(next)) next.catch(saidHereWhatIsWrong);
+		throw invalidArgument('what options.apply returns', 'the new state, at once', next);
+	}
 	return next;
 }
 
@@ -360,3 +368,5 @@ function endOfTurn(): Promise<void> {
 	// The queue of process.nextTick is looked at when that of the microtasks is empty.
 	return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
+
+function saidHereWhatIsWrong(): void {}

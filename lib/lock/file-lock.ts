@@ -18,6 +18,9 @@ const FIRST_PAUSE_MS = 1;
 const PAUSE_GROWTH = 1.5;
 const MAX_PAUSE_MS = 25;
 
+/** So often the lock file is opened anew that others make or remove meanwhile; below /proc nothing can be made at all. */
+const MAX_ATTEMPTS = 16;
+
 /** The umask applies, so that whoever may write beside the document may lock it. */
 const LOCK_FILE_MODE = 0o666;
 
@@ -152,7 +155,7 @@ function tryLock(
 
 /** As of O_NOFOLLOW: what is no plain file is none of ours, and must not be opened or created through. */
 async function openLockFile(fileSystem: FileSystem, directory: string, lockPath: string): Promise<OpenFile> {
-	for (;;) {
+	for (let attempt = 1; ; attempt++) {
 		const standing = await fileSystem.lstat(lockPath);
 		try {
 			if (standing !== undefined) {
@@ -163,8 +166,8 @@ async function openLockFile(fileSystem: FileSystem, directory: string, lockPath:
 		} catch (error) {
 			const code = codeOf(error);
 			// EEXIST: another process was faster. ENOENT: it has just been removed, or the directory is missing.
+			if ((code !== 'EEXIST' && code !== 'ENOENT') || attempt === MAX_ATTEMPTS) throw error;
 			if (code === 'ENOENT' && standing === undefined) await createDirectory(fileSystem, directory);
-			else if (code !== 'EEXIST' && code !== 'ENOENT') throw error;
 		}
 	}
 }

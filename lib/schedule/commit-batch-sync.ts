@@ -75,9 +75,15 @@ function landInOrder(
 		if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
 			throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
 		}
+		const readBase = (): Uint8Array | undefined => job.base.readSync(job.ports.fileSystem, job.path);
 		// Before any function is called: where it cannot be read, all is left to the process that goes on.
-		const base = batch.steps?.needsBase ? job.base.readSync(job.ports.fileSystem, job.path) : undefined;
-		const ground = { key: target.key, landedSequence: entry.landed?.sequence ?? 0, readBase: () => base };
+		const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
+		const landedSequence = entry.landed?.sequence ?? 0;
+		const ground = {
+			key: target.key,
+			landedSequence,
+			readBase: () => (known === undefined ? readBase() : known.bytes),
+		};
 		batch.carryOutSync(ground, () => unsupported(job.path, 'the update waits for something', 'update'));
 		const landing = landNewest(job, [batch], entry, resolveTargetSync(job.ports.fileSystem, job.path));
 		if (landing !== undefined) landings.push(landing);

@@ -2,6 +2,7 @@ import { appendFile, readFile, rename, rm, stat, symlink, writeFile } from 'node
 import { pathToFileURL } from 'node:url';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { startChild } from '../support/child.ts';
@@ -759,5 +760,32 @@ describe('bad input', () => {
 		}
 		expect(journal.sequence).toBe(0);
 		expect(await all(journal.entries())).toEqual([]);
+	});
+});
+
+describe('a state that could not be read again', () => {
+	it('is refused where apply is asynchronous', async () => {
+		const apply = async (state: number): Promise<number> => state + 1;
+		const journal = await openJournal<number, number>(directory.file('a.journal'), {
+			initial: 0,
+			apply: apply as unknown as (state: number) => number,
+		});
+		await expect(journal.append(1)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+		expect(journal.state).toBe(0);
+		await journal.close();
+	});
+
+	it('takes the place of no entries: a checkpoint asks the schema', async () => {
+		const schema = z.number().max(5);
+		const options = { initial: 0, apply: (state: number, by: number) => state + by, schema };
+		const journal = await openJournal<number, number>(directory.file('a.journal'), options);
+		await journal.append(50);
+		await expect(journal.checkpoint()).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		await journal.append(-48);
+		await journal.checkpoint();
+		await journal.close();
+		const again = await openJournal<number, number>(directory.file('a.journal'), options);
+		expect(again.state).toBe(2);
+		await again.close();
 	});
 });

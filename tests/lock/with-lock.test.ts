@@ -237,6 +237,11 @@ describe('the lock file', () => {
 		expect(existsSync(directory.file('victim'))).toBe(false);
 	});
 
+	it.runIf(existsSync('/proc/self'))('that can never be made is an error, not a wait without end', async () => {
+		const locking = withLock('/proc/a.json', () => undefined, { timeoutMs: 100 });
+		await expect(locking).rejects.toMatchObject({ code: 'ERR_WRITE_FAILED', step: 'lock' });
+	});
+
 	it('is no document, and is not removed with one', async () => {
 		const file = directory.file('a.json');
 		await withLock(file, () => writeJson(file, 1));

@@ -263,6 +263,20 @@ describe('update', () => {
 		await writer.close();
 	});
 
+	it('a result by mistake, such as that of push, is not all that is left of the document', async () => {
+		const file = directory.file('a.json');
+		await writeJson(file, [1]);
+		for (const stray of [(list: number[]) => list.push(2), () => 'text', () => null, () => true]) {
+			const update = defaultWriter.update(file, stray as unknown as () => number[]);
+			await expect(update).rejects.toMatchObject({
+				code: 'ERR_INVALID_ARGUMENT',
+				message: expect.stringContaining('fn'),
+			});
+		}
+		expect(await directory.json('a.json')).toEqual([1]);
+		expect(await defaultWriter.update<object>(file, () => ({ another: 'kind' }))).toEqual({ another: 'kind' });
+	});
+
 	it('is refused where nobody else is kept out, and without a function', async () => {
 		const writer = createWriter({ lock: 'none' });
 		const update = writer.update(directory.file('a.json'), increment);
@@ -288,6 +302,19 @@ describe('flushSync with updates', () => {
 		expect(await directory.json('a.json')).toEqual({ count: 3 });
 		expect(await results).toEqual([{ count: 2 }, { count: 3 }]);
 		expect(writer.stats()).toMatchObject({ commits: 1, pending: 0 });
+		await writer.close();
+	});
+
+	it('begins with what stands on the disk where the write before it fails', async () => {
+		const file = directory.file('a.json');
+		await writeJson(file, { count: 4 });
+		const writer = waiting();
+		const failed = writer.write(file, 1n);
+		const update = writer.update(file, increment);
+		const settled = Promise.allSettled([failed, update]);
+		writer.flushSync();
+		expect(await directory.json('a.json')).toEqual({ count: 5 });
+		expect(await settled).toMatchObject([{ status: 'rejected' }, { value: { count: 5 } }]);
 		await writer.close();
 	});
 
