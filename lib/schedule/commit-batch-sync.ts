@@ -169,7 +169,8 @@ function land(
 	const { newest, sequence } = candidate;
 	const durability = strongest(carriers.map((batch) => batch.durability));
 	const { active: atWork } = entry;
-	if (!isOvertaken(entry, sequence) && atWork !== undefined && atWork.sequence > sequence) landNewer(atWork, path);
+	const others = atWork !== undefined && atWork !== active ? atWork : undefined;
+	if (!isOvertaken(entry, sequence) && others !== undefined && others.sequence > sequence) landNewer(others, path);
 	const wrote = !isOvertaken(entry, sequence);
 	if (wrote) {
 		const removed = newest.request.kind === 'remove';
