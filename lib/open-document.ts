@@ -54,16 +54,20 @@ async function takeOrMigrate<T>(
 	value: unknown,
 	looked: string | undefined,
 ): Promise<void> {
-	const current = await migrated(path, job, value);
+	const { value: current, isNew } = await migrated(path, job, value);
 	// The old one becomes a backup, whatever is kept otherwise. Writing validates.
-	if (current !== value) await job.write(current, { backups: Math.max(1, job.backups) });
+	if (isNew) await job.write(current, { backups: Math.max(1, job.backups) });
 	else job.take(job.schema === undefined ? (current as T) : await validate(job.schema, current, path), looked);
 }
 
-async function migrated<T>(path: string, { version, migrate }: OpenJob<T>, value: unknown): Promise<unknown> {
-	if (version === undefined) return value;
-	const from = versionOf(value);
-	if (from === undefined || from === version) return value;
+/** `isNew` where it has been migrated, which may have changed the value itself. */
+async function migrated<T>(
+	path: string,
+	{ version, migrate }: OpenJob<T>,
+	value: unknown,
+): Promise<{ readonly value: unknown; readonly isNew: boolean }> {
+	const from = version === undefined ? undefined : versionOf(value);
+	if (version === undefined || from === undefined || from === version) return { value, isNew: false };
 	const step = 'migrate';
 	if (from > version) {
 		const message = `${path} has version ${from}, and this program knows versions up to ${version}`;
@@ -73,7 +77,7 @@ async function migrated<T>(path: string, { version, migrate }: OpenJob<T>, value
 		const message = `${path} has version ${from}, and there is no options.migrate to make it version ${version}`;
 		throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step });
 	}
-	return migrate(value, from);
+	return { value: await migrate(value, from), isNew: true };
 }
 
 /** Does with an invalid document what the caller has chosen. */
@@ -98,7 +102,7 @@ async function newestValid<T>(path: string, job: OpenJob<T>, error: unknown): Pr
 	const { directory, name } = await resolveTarget(fileSystem, path);
 	for (const backup of await listBackups(fileSystem, directory, name)) {
 		try {
-			const value = await migrated(backup, job, parseDocument(backup, await fileSystem.readFile(backup)));
+			const { value } = await migrated(backup, job, parseDocument(backup, await fileSystem.readFile(backup)));
 			if (schema !== undefined) await validate(schema, value, backup);
 			return value;
 		} catch {

@@ -219,6 +219,14 @@ describe('migrate', () => {
 		await (await openJsonFile(path(), { schema: current, version: 3, migrate: never })).close();
 	});
 
+	it('may change what it is given and return that', async () => {
+		await writeJson(path(), { version: 1, name: 'a' });
+		const inPlace = (value: unknown): unknown => Object.assign(value as object, { version: 2 });
+		await (await openJsonFile(path(), { version: 2, migrate: inPlace })).close();
+		expect(await directory.json('a.json')).toEqual({ version: 2, name: 'a' });
+		expect(await directory.json('.dj1bn-001-a.json')).toEqual({ version: 1, name: 'a' });
+	});
+
 	it('is told the version, may be asynchronous, and leaves the document where it fails', async () => {
 		await writeJson(path(), { version: 2, name: 'a' });
 		const failing = async (_value: unknown, fromVersion: number): Promise<never> => {
