@@ -78,10 +78,9 @@ function landInOrder(
 		const readBase = (): Uint8Array | undefined => job.base.readSync(job.ports.fileSystem, job.path);
 		// Before any function is called: where it cannot be read, all is left to the process that goes on.
 		const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
-		const landedSequence = entry.landed?.sequence ?? 0;
 		const ground = {
 			key: target.key,
-			landedSequence,
+			landedSequence: () => entry.landed?.sequence ?? 0,
 			readBase: () => (known === undefined ? readBase() : known.bytes),
 		};
 		batch.carryOutSync(ground, () => unsupported(job.path, 'the update waits for something', 'update'));

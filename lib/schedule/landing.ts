@@ -164,12 +164,14 @@ export class Landing {
 	#groundFor(entry: DocumentEntry, target: Target): Ground {
 		const { existing, key } = target;
 		const written = this.#written;
+		const { landed } = entry;
 		return {
 			key,
-			landedSequence: entry.landed?.sequence ?? 0,
+			landedSequence: () => entry.landed?.sequence ?? 0,
 			readBase: () => {
 				// Other processes may write in the place of this one only where a lock is asked for: then it is read each time.
-				const known = this.#context.lock.mode === 'process' && existing && fingerprint(existing) === written?.file;
+				const isFresh = entry.landed === landed && this.#context.lock.mode === 'process';
+				const known = isFresh && existing && fingerprint(existing) === written?.file;
 				return known ? written?.bytes : this.#context.base.read(this.#context.ports.fileSystem, this.#path);
 			},
 		};

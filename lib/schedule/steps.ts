@@ -18,8 +18,8 @@ export interface Ground {
 	/** The document. */
 	readonly key: string;
 	/** The place in the order of what stands there: older writes are not carried out any more. */
-	readonly landedSequence: number;
-	/** The bytes of the document, undefined where there is none; asked at most once. */
+	readonly landedSequence: () => number;
+	/** The bytes of the document, undefined where there is none; asked again where something has landed meanwhile. */
 	readonly readBase: () => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
@@ -90,10 +90,15 @@ export class Steps {
 	async carryOut({ key, landedSequence, readBase }: Ground): Promise<void> {
 		let base: Base | undefined;
 		if (this.needsBase) {
-			base = await Promise.resolve(readBase()).then(
-				(bytes) => ({ bytes }),
-				(error: unknown) => ({ error }),
-			);
+			// A synchronous commit of another writer may land while it is read.
+			let seen: number;
+			do {
+				seen = landedSequence();
+				base = await Promise.resolve(readBase()).then(
+					(bytes) => ({ bytes }),
+					(error: unknown) => ({ error }),
+				);
+			} while (seen !== landedSequence());
 		}
 		// Up to here no function has been called: a synchronous commit may have taken their place.
 		if (this.#state !== 'waiting') return;
@@ -125,7 +130,7 @@ export class Steps {
 	}
 
 	*#run({ key, landedSequence, readBase }: Ground, known?: Base): Generator<Pause, void, unknown> {
-		this.#landedSequence = landedSequence;
+		this.#landedSequence = landedSequence();
 		let base = known;
 		for (let index = 0; index < this.#calls.length; index++) {
 			const first = this.#calls[index];
