@@ -71,6 +71,7 @@ function landInOrder(
 	target: Target,
 ): SyncLanding | undefined {
 	const landings: SyncLanding[] = [];
+	if (entry.active !== undefined && entry.active !== job.active) landNewer(entry.active, job.path);
 	for (const batch of carriers) {
 		if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
 			throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
