@@ -243,7 +243,7 @@ function tellLanded({ request }: Submission, stat: FileStat | undefined): void {
 
 /** A newer value of another writer, or of another spelling of the path, is being written: it takes the place of ours. */
 function landNewer(active: ActiveCommit, path: string): void {
-	if (active.commitSync === undefined) throw unsupported(path, 'a newer document is being written from a stream');
+	if (active.commitSync === undefined) throw unsupported(path, 'another document is being written from a stream');
 	active.commitSync();
 }
 
