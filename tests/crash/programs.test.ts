@@ -93,6 +93,14 @@ const setting = fc.record({
 
 type Setting = Readonly<{ strategy: string; semantics: 'posix' | 'win32'; jitterSeed: number }>;
 
+/**
+ * A directory that may not be opened is one that cannot be synced: the receipt says so, but of a scheduled write nobody sees
+ * one, and the model would take it for durable.
+ */
+function refusal(call: CallName): string {
+	return call === 'openDirectory' || call === 'syncDirectory' ? 'EIO' : 'EACCES';
+}
+
 /** One run of a program: it lives through crashes, with a new writer and what is left of the disk. */
 class Run {
 	readonly #setting: Setting;
@@ -140,7 +148,8 @@ class Run {
 		else if (each.do === 'flushSync') this.#flushSync();
 		else if (each.do === 'wait') await Promise.all(this.#pending.map(({ settled }) => settled));
 		else if (each.do === 'heal') this.#disk.heal();
-		else if (each.do === 'fail') this.#disk.fail(each.call, each);
+		else if (each.do === 'fail')
+			this.#disk.fail(each.call, each.code === 'EACCES' ? { ...each, code: refusal(each.call) } : each);
 		else if (each.do === 'short') this.#disk.shortWrite(each);
 		else if (each.do === 'reopen') await this.#reopen();
 		else if (each.do !== 'crash' && 'path' in each) this.#submit(each.do, each.path);

@@ -6,8 +6,8 @@ export interface RecordedCall {
 	readonly name: string;
 	readonly path: string;
 	readonly to?: string;
-	/** `start` when the call is made, `end` when it has succeeded. */
-	readonly at: 'start' | 'end';
+	/** `start` when the call is made, `end` when it has succeeded, `failed` when it has not. */
+	readonly at: 'start' | 'end' | 'failed';
 }
 
 export class RecordingFileSystem {
@@ -45,9 +45,14 @@ export class RecordingFileSystem {
 	async #record<T>(name: string, path: string, call: () => Awaitable<T>, to?: string): Promise<T> {
 		const where = to === undefined ? { path } : { path, to };
 		this.calls.push({ name, ...where, at: 'start' });
-		const result = await call();
-		this.calls.push({ name, ...where, at: 'end' });
-		return result;
+		try {
+			const result = await call();
+			this.calls.push({ name, ...where, at: 'end' });
+			return result;
+		} catch (error) {
+			this.calls.push({ name, ...where, at: 'failed' });
+			throw error;
+		}
 	}
 }
 
