@@ -37,11 +37,11 @@ function runSuite(version) {
 	console.log(`\nNode ${stdout.trim()}`);
 	const results = path.join(cache, `test-results-${version}.json`);
 	const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-	const { status } = spawnSync(node, [vitest, 'run', `--outputFile.json=${results}`, ...forVitest], {
+	const { status } = spawnSync(node, [vitest, 'run', ...forVitest], {
 		cwd: root,
 		stdio: 'inherit',
 		// What a test starts by name is this Node as well.
-		env: { ...process.env, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH}` },
+		env: { ...process.env, TEST_RESULTS: results, PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH}` },
 	});
 	return status === 0;
 }
