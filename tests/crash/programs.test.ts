@@ -112,6 +112,8 @@ class Run {
 	#pending: Array<{ readonly controller: AbortController; readonly settled: Promise<void> }> = [];
 	#scheduled: Array<() => void> = [];
 	#unsettled = 0;
+	/** How many crashes there have been: what was called before the last one is nobody's any more, though it may settle yet. */
+	#crashes = 0;
 	/** The newest version of each path, and whether it has been acknowledged by its own promise. */
 	readonly #newest = new Map<string, { readonly content: string | undefined; landed: boolean }>();
 
@@ -178,14 +180,16 @@ class Run {
 			return isPosix;
 		};
 		this.#unsettled++;
+		const calledAfter = this.#crashes;
 		const settled = write().then(
 			(durable) => {
+				if (calledAfter !== this.#crashes) return;
 				this.#unsettled--;
 				newest.landed = true;
 				if (durable) acknowledge();
 			},
 			() => {
-				this.#unsettled--;
+				if (calledAfter === this.#crashes) this.#unsettled--;
 			},
 		);
 		this.#pending.push({ controller, settled });
@@ -237,6 +241,7 @@ class Run {
 		this.#disk.crash();
 		this.#disk = left;
 		this.#history.check(left);
+		this.#crashes++;
 		this.#pending = [];
 		this.#scheduled = [];
 		this.#unsettled = 0;
