@@ -42,7 +42,12 @@ describe('one document by paths that differ in case, and with the prefix \\\\?\\
 		const writer = createWriter();
 		await Promise.all(spellings(path.join('New', 'State.json')).map((file, i) => writer.write(file, i)));
 		await writer.close();
-		directory.assertOnly('New');
+		// Whichever of the calls makes it first names it.
+		const directories = fs.readdirSync(directory.path);
+		assert.deepEqual(
+			directories.map((name) => name.toLowerCase()),
+			['new'],
+		);
 		assert.equal(fs.readdirSync(directory.file('new')).length, 1);
 		assert.equal(directory.json(path.join('new', 'state.json')), 6);
 	});
