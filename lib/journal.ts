@@ -6,8 +6,10 @@ import { DurableJsonError, invalidArgument, messageOf, warn } from './errors.ts'
 import { type JournalLock, openLocked } from './journal/open-file.ts';
 import { applyEntry, OpenJournal, type Rules } from './journal/open-journal.ts';
 import { createNew, type Opened, openFound, type Replay } from './journal/opening.ts';
+import { closeQuietly } from './journal/read-file.ts';
 import type { GroupLine } from './journal/record.ts';
 import type { AutomaticCheckpoints, Journal, JournalOptions } from './journal/types.ts';
+import { holderOf } from './lock/file-lock.ts';
 import {
 	asOptions,
 	checkFunction,
@@ -62,7 +64,7 @@ export async function openJournal<State, Entry>(
 	const { log, replayedEntries, cutBytes } = opened;
 	const durationMs = ports.clock.monotonicMs() - startMs;
 	const opening = { created: restored.created, replayedEntries, cutBytes, durationMs };
-	return new OpenJournal(ports, target, log, restored.state, opening, { ...checked, onClosed: release });
+	return new OpenJournal(absolute, ports.clock, log, restored.state, opening, { ...checked, onClosed: release });
 }
 
 interface CheckedOptions<State, Entry> {
@@ -217,7 +219,8 @@ async function openWhenFree<State, Entry>(
 		if (clock.monotonicMs() >= deadlineMs) break;
 		await new Promise<void>((resolve) => clock.schedule(LOCK_PAUSE_MS, resolve));
 	}
-	const message = `${path} is open in another journal (waited ${options.lockTimeoutMs} ms)`;
+	const holder = inThisProcess.has(key) ? 'this process' : await holderOf(fileSystem, target.file);
+	const message = `${path} is open already, in ${holder} (waited ${options.lockTimeoutMs} ms)`;
 	throw new DurableJsonError('ERR_LOCK_TIMEOUT', message, { path, step: 'lock' });
 }
 
@@ -245,7 +248,7 @@ async function open<State, Entry>(
 	try {
 		return await openFound(ports, target, lock, found, restored);
 	} catch (error) {
-		await found.close();
+		await closeQuietly(found, target.path);
 		throw error;
 	}
 }

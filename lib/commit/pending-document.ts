@@ -247,10 +247,11 @@ export class PendingDocument {
 	}
 
 	/** The published file, open and locked: it is the caller's to close. */
-	handOver(): OpenFile {
+	handOver(): { readonly file: OpenFile; readonly identity: string } {
 		if (this.#phase !== 'renamed') throw new Error('the document has not been published');
 		this.#handedOver = true;
-		return this.#temp.file;
+		const { file, created } = this.#temp;
+		return { file, identity: created.identity };
 	}
 
 	/** Makes the name durable and closes the file. It needs no commit slot. */

@@ -2,6 +2,7 @@
 import { codeOf } from '../errors.ts';
 import type { OpenFile } from '../ports/file-system.ts';
 import type { Bytes } from '../types.ts';
+import { closeQuietly } from './read-file.ts';
 import { encodeGroup } from './record.ts';
 import type { JournalPosition } from './scanner.ts';
 
@@ -33,23 +34,38 @@ export class AppendFailure extends Error {
 	}
 }
 
+/** A file of a journal, as it is found or made. */
+export interface JournalFileState {
+	/** Of the journal, for what is told of the file. */
+	readonly path: string;
+	/** As {@link FileStat.identity}. */
+	readonly identity: string;
+	/** Behind the first line. */
+	readonly base: JournalPosition;
+	/** Behind the last group. */
+	readonly end: JournalPosition;
+	/** The size of the file, which holds nothing but newlines behind `end`. */
+	readonly sizeBytes: Bytes;
+}
+
 export class JournalFile {
 	readonly identity: string;
 	/** Behind the first line. */
 	readonly base: JournalPosition;
+	readonly #path: string;
 	readonly #file: OpenFile;
 	/** Behind the last group that is durable. */
 	#end: JournalPosition;
 	/** Newlines reach up to here. */
 	#allocatedBytes: Bytes;
 
-	/** @param allocatedBytes the size of the file, which holds nothing but newlines behind `end` */
-	constructor(file: OpenFile, base: JournalPosition, end: JournalPosition, allocatedBytes: Bytes) {
-		this.identity = file.statSync().identity;
-		this.#file = file;
+	constructor(file: OpenFile, { path, identity, base, end, sizeBytes }: JournalFileState) {
+		this.identity = identity;
 		this.base = base;
+		this.#path = path;
+		this.#file = file;
 		this.#end = end;
-		this.#allocatedBytes = allocatedBytes;
+		this.#allocatedBytes = sizeBytes;
 	}
 
 	get end(): JournalPosition {
@@ -59,9 +75,12 @@ export class JournalFile {
 	/**
 	 * Appends entries as one group, and syncs it. One call at a time.
 	 *
+	 * @param checks whether to make sure that the file still has a name: what is appended to one without is lost. Not to be
+	 * asked each time: Linux gives a file whose times were looked at new ones with the next write, which costs half as much as
+	 * its sync.
 	 * @throws AppendFailure after which {@link JournalFile.cutBack} is next, or the file is given up.
 	 */
-	async append(texts: readonly string[]): Promise<void> {
+	async append(texts: readonly string[], checks: boolean): Promise<void> {
 		const { crc, offset, seed, sequence } = this.#end;
 		const line = encodeGroup(seed, crc, sequence + 1, texts);
 		const end = offset + line.bytes.length;
@@ -76,16 +95,8 @@ export class JournalFile {
 		} catch (error) {
 			throw new AppendFailure('sync', error);
 		}
+		if (checks) this.#assertLinked();
 		this.#end = { offset: end, sequence: sequence + texts.length, crc: line.crc, seed };
-	}
-
-	/**
-	 * Throws where the file has no name: it was removed, or another was put in its place. Not to be asked each time: Linux
-	 * gives a file whose times were looked at new ones with the next write, which costs half as much as its sync.
-	 */
-	assertLinked(): void {
-		if (this.#file.statSync().linkCount > 0) return;
-		throw new AppendFailure('check', new Error('the file was removed or replaced'));
 	}
 
 	/**
@@ -116,19 +127,30 @@ export class JournalFile {
 		this.#allocatedBytes = this.#end.offset;
 	}
 
-	/** Leaves no newlines behind, where that can be done. */
+	/** Leaves no newlines behind, where that can be done. Never rejects. */
 	async close(): Promise<void> {
 		try {
 			if (this.#allocatedBytes > this.#end.offset) await this.#file.truncate(this.#end.offset);
 		} catch {
 			// The next one to open it finds them, as after a crash.
 		}
-		await this.#file.close();
+		await this.abandon();
 	}
 
-	/** Closes a file that another has taken the place of, or that failed. */
-	async abandon(): Promise<void> {
-		await this.#file.close();
+	/** Closes a file that another has taken the place of, or that failed. Never rejects. */
+	abandon(): Promise<void> {
+		return closeQuietly(this.#file, this.#path);
+	}
+
+	/** Throws where the file has no name: it was removed, or another was put in its place. */
+	#assertLinked(): void {
+		let cause: unknown = new Error('the file was removed or replaced');
+		try {
+			if (this.#file.statSync().linkCount > 0) return;
+		} catch (error) {
+			cause = error;
+		}
+		throw new AppendFailure('check', cause);
 	}
 
 	async #allocate(end: Bytes): Promise<void> {

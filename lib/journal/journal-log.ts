@@ -9,11 +9,12 @@
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
-import type { FileStat } from '../ports/file-system.ts';
+import type { FileStat, OpenFile } from '../ports/file-system.ts';
 import type { Bytes, Durability, Milliseconds } from '../types.ts';
 import { AppendFailure, type JournalFile } from './journal-file.ts';
 import { putNewFile } from './new-file.ts';
 import type { JournalLock } from './open-file.ts';
+import { closeQuietly, guarded } from './read-file.ts';
 import type { JournalPosition } from './scanner.ts';
 
 /** A new file in place of the one before. */
@@ -27,6 +28,15 @@ export interface Checkpointed {
 	readonly durationMs: Milliseconds;
 }
 
+/** The file of a journal, open for reading. */
+export interface ReadableFile {
+	readonly file: OpenFile;
+	/** Behind the first line. */
+	readonly base: JournalPosition;
+	/** Behind the last group that is durable. */
+	readonly end: JournalPosition;
+}
+
 /** So often it is looked whether the file is still the journal's: what is appended to one without a name is lost. */
 const CHECK_MS = 100;
 
@@ -37,6 +47,8 @@ export class JournalLog {
 	#file: JournalFile;
 	#directorySynced: boolean;
 	#givenUp = false;
+	/** Settles when another file has been put in the place of this one, or could not be. */
+	#replacing: Promise<void> | undefined;
 	/** When the file was last seen to have its name. */
 	#checkedMs = Number.NEGATIVE_INFINITY;
 
@@ -58,10 +70,6 @@ export class JournalLog {
 		return this.#file.end;
 	}
 
-	get identity(): string {
-		return this.#file.identity;
-	}
-
 	/** What an appended entry has. */
 	get durability(): Durability {
 		return this.#directorySynced ? 'full' : 'file';
@@ -79,8 +87,10 @@ export class JournalLog {
 	 */
 	async append(texts: readonly string[]): Promise<void> {
 		try {
-			await this.#file.append(texts);
-			this.#checkNow();
+			const nowMs = this.#ports.clock.monotonicMs();
+			const checks = nowMs - this.#checkedMs >= CHECK_MS;
+			await this.#file.append(texts, checks);
+			if (checks) this.#checkedMs = nowMs;
 		} catch (error) {
 			if (!(error instanceof AppendFailure)) throw error;
 			const { step, cause } = error;
@@ -95,7 +105,52 @@ export class JournalLog {
 	 *
 	 * @throws DurableJsonError; the file before goes on unless it {@link JournalLog.givenUp}.
 	 */
-	async checkpoint(state: unknown): Promise<Checkpointed> {
+	checkpoint(state: unknown): Promise<Checkpointed> {
+		const checkpointed = this.#replaceFile(state);
+		const done = (): void => {
+			this.#replacing = undefined;
+		};
+		this.#replacing = checkpointed.then(done, done);
+		return checkpointed;
+	}
+
+	/**
+	 * Opens the file for reading.
+	 *
+	 * @throws DurableJsonError ERR_READ_FAILED, also where the file was removed or replaced by somebody else.
+	 */
+	async openToRead(): Promise<ReadableFile> {
+		for (;;) {
+			const [current, replacing] = [this.#file, this.#replacing];
+			const { base, end } = current;
+			try {
+				const file = await this.#openSame(current.identity);
+				// While this one is open nothing else has its identity.
+				if (this.#file === current) return { file, base, end };
+				await closeQuietly(file, this.#target.path);
+			} catch (error) {
+				if (this.#file === current && replacing === undefined && this.#replacing === undefined) throw error;
+			}
+			// Which file has the name is open meanwhile; on Windows there may be none.
+			await this.#replacing;
+		}
+	}
+
+	async #openSame(identity: string): Promise<OpenFile> {
+		const { path, file: at } = this.#target;
+		const file = await guarded(path, 'open', () => this.#ports.fileSystem.open(at, 'read'));
+		try {
+			await guarded(path, 'open', () => {
+				if (file.statSync().identity !== identity) throw new Error('the file was removed or replaced');
+			});
+			return file;
+		} catch (error) {
+			await closeQuietly(file, path);
+			throw error;
+		}
+	}
+
+	async #replaceFile(state: unknown): Promise<Checkpointed> {
 		const { clock } = this.#ports;
 		const startMs = clock.monotonicMs();
 		const existing = await this.#lookAtPath();
@@ -134,13 +189,6 @@ export class JournalLog {
 		if (!this.#givenUp) return this.#file.close();
 		await this.#cutBack();
 		await this.#file.abandon();
-	}
-
-	#checkNow(): void {
-		const nowMs = this.#ports.clock.monotonicMs();
-		if (nowMs - this.#checkedMs < CHECK_MS) return;
-		this.#checkedMs = nowMs;
-		this.#file.assertLinked();
 	}
 
 	/** @returns whether it worked. */

@@ -37,8 +37,8 @@ export interface NewFile {
 /**
  * Writes the file and puts it in place.
  *
- * @throws DurableJsonError of the commit protocol, ERR_NOT_SERIALIZABLE, or ERR_UNSUPPORTED (no locks); the journal stays as it is unless the outcome is
- * `unknown`.
+ * @throws DurableJsonError of the commit protocol, ERR_NOT_SERIALIZABLE, or ERR_UNSUPPORTED (no locks); the journal stays as
+ * it is unless the outcome is `unknown`.
  */
 export async function putNewFile(ports: CommitPorts, target: Target, options: NewFileOptions): Promise<NewFile> {
 	const { inSlot } = commitSlots(ports.fileSystem.scope, undefined);
@@ -66,7 +66,8 @@ export async function putNewFile(ports: CommitPorts, target: Target, options: Ne
 			await document.stage();
 			await document.publish(() => {});
 		});
-		const file = new JournalFile(document.handOver(), base, base, document.bytes);
+		const { file: open, identity } = document.handOver();
+		const file = new JournalFile(open, { path: target.path, identity, base, end: base, sizeBytes: document.bytes });
 		return { file, harden: () => document.harden() };
 	} catch (error) {
 		await document.discard();

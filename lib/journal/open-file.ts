@@ -6,7 +6,7 @@ import { parseTempName } from '../commit/temp-name.ts';
 import { codeOf } from '../errors.ts';
 import { noLocks } from '../lock/file-lock.ts';
 import type { FileSystem, OpenFile } from '../ports/file-system.ts';
-import { guarded } from './read-file.ts';
+import { closeQuietly, guarded } from './read-file.ts';
 
 /** Who is kept from opening a journal that is open: other processes, too, or only this one. */
 export type JournalLock = 'file' | 'process';
@@ -34,19 +34,23 @@ export async function openLocked(
 		const file = await guarded(target.path, 'open', () => openExisting(fileSystem, target.file));
 		if (file === undefined) return (await isBeingReplaced(fileSystem, target)) ? 'between-names' : 'missing';
 		try {
-			const taken = file.tryLock();
+			const taken = await guarded(target.path, 'lock', () => file.tryLock());
 			if (taken === 'unsupported' && lock === 'file') throw noLocks(target.path);
-			const atPath = await guarded(target.path, 'open', () => fileSystem.lstat(target.file));
-			const same = atPath?.identity === file.statSync().identity;
+			const same = await guarded(target.path, 'open', () => isAt(fileSystem, target.file, file));
 			if (taken !== 'busy' && same) return file;
-			await file.close();
+			await closeQuietly(file, target.path);
 			if (taken === 'busy' && same) return 'busy';
 		} catch (error) {
-			await file.close();
+			await closeQuietly(file, target.path);
 			throw error;
 		}
 	}
 	return 'busy';
+}
+
+async function isAt(fileSystem: FileSystem, path: string, file: OpenFile): Promise<boolean> {
+	const atPath = await fileSystem.lstat(path);
+	return atPath?.identity === file.statSync().identity;
 }
 
 /**

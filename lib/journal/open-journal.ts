@@ -5,15 +5,13 @@
  * group that fails leaves nothing to take back.
  */
 import { types } from 'node:util';
-import type { Target } from '../commit/target.ts';
-import type { CommitPorts } from '../commit/temp-file.ts';
 import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf, warn } from '../errors.ts';
-import type { OpenFile } from '../ports/file-system.ts';
+import type { Clock } from '../ports/clock.ts';
+import { CheckpointRule } from './checkpoint-rule.ts';
 import { EntryQueue, type QueueBounds, type WaitingEntries } from './entry-queue.ts';
 import type { JournalLog } from './journal-log.ts';
-import { guarded, readGroups } from './read-file.ts';
+import { readEntries } from './read-entries.ts';
 import { toTexts } from './record.ts';
-import { JournalScanner } from './scanner.ts';
 import type {
 	AppendReceipt,
 	AutomaticCheckpoints,
@@ -41,48 +39,36 @@ export interface OpenJournalOptions<State, Entry> extends QueueBounds {
 	readonly onClosed: () => void;
 }
 
-/** The entries take at least so much before a checkpoint is made without being asked for, unless the caller says otherwise. */
-const DEFAULT_CHECKPOINT_BYTES = 16 * 1024 * 1024;
-
-/** After an automatic checkpoint that failed there is none for so long. */
-const RETRY_MS = 10_000;
-
 export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	readonly path: string;
 	readonly opening: JournalOpening;
-	readonly #ports: CommitPorts;
-	readonly #target: Target;
 	readonly #log: JournalLog;
 	readonly #options: OpenJournalOptions<State, Entry>;
 	readonly #queue: EntryQueue<AppendReceipt>;
+	readonly #checkpoints: CheckpointRule;
 	/** After every entry that is durable. */
 	#state: State;
 	#working: Promise<void> | undefined;
 	/** What made it impossible to go on. */
 	#broken: { readonly cause: unknown } | undefined;
 	#closing: Promise<void> | undefined;
-	/** When the oldest entry in the file was appended or replayed. */
-	#oldestMs: number | undefined;
-	/** No automatic checkpoint before. */
-	#notBeforeMs = Number.NEGATIVE_INFINITY;
 
 	constructor(
-		ports: CommitPorts,
-		target: Target,
+		path: string,
+		clock: Clock,
 		log: JournalLog,
 		state: State,
 		opening: JournalOpening,
 		options: OpenJournalOptions<State, Entry>,
 	) {
-		this.path = target.path;
+		this.path = path;
 		this.opening = opening;
-		this.#ports = ports;
-		this.#target = target;
 		this.#log = log;
 		this.#state = state;
 		this.#options = options;
-		this.#queue = new EntryQueue(target.path, options);
-		if (log.end.sequence > log.base.sequence) this.#oldestMs = ports.clock.monotonicMs();
+		this.#queue = new EntryQueue(path, options);
+		this.#checkpoints = new CheckpointRule(options.checkpoints, clock);
+		if (log.end.sequence > log.base.sequence) this.#checkpoints.entriesAdded();
 	}
 
 	get state(): State {
@@ -115,36 +101,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	async *entries(from?: number): AsyncGenerator<JournalEntry<Entry>, void, undefined> {
 		if (from !== undefined) assertSequence(from);
 		this.#assertOpen();
-		const { fileSystem } = this.#ports;
-		const open = (): Promise<OpenFile> => guarded(this.path, 'open', () => fileSystem.open(this.#target.file, 'read'));
-		let { base, end, identity } = this.#log;
-		let file = await open();
-		// A checkpoint may come between the looking and the opening.
-		while (file.statSync().identity !== identity && this.#log.identity !== identity) {
-			await file.close();
-			({ base, end, identity } = this.#log);
-			file = await open();
-		}
-		try {
-			const first = from ?? base.sequence + 1;
-			if (first <= base.sequence) {
-				throw argumentOutOfRange('from', `at least ${base.sequence + 1}: what is before is in the checkpoint`, from);
-			}
-			const scanner = new JournalScanner(this.path, { from: base });
-			const { toEntry } = this.#options.rules;
-			for await (const groups of readGroups(file, this.path, scanner, base.offset, end.offset)) {
-				for (const group of groups) {
-					for (const [index, raw] of group.entries.entries()) {
-						const sequence = group.sequence + index;
-						if (sequence < first) continue;
-						const entry = toEntry === undefined ? (raw as Entry) : await toEntry(raw, `, entry ${sequence}`);
-						yield { sequence, entry };
-					}
-				}
-			}
-		} finally {
-			await file.close();
-		}
+		yield* readEntries(this.#log, this.path, from, this.#options.rules.toEntry);
 	}
 
 	close(): Promise<void> {
@@ -217,7 +174,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 			return;
 		}
 		await this.#commitGroup(next);
-		if (this.#broken === undefined && this.#isCheckpointDue()) await this.#checkpointUnasked();
+		if (this.#broken === undefined && this.#checkpoints.isDue(this.#log)) await this.#checkpointUnasked();
 	}
 
 	async #commitGroup(waiting: readonly WaitingEntries<AppendReceipt>[]): Promise<void> {
@@ -232,7 +189,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 			return;
 		}
 		this.#state = state;
-		this.#oldestMs ??= this.#ports.clock.monotonicMs();
+		if (texts.length > 0) this.#checkpoints.entriesAdded();
 		const { durability } = this.#log;
 		for (const { resolve, texts } of accepted) {
 			const firstSequence = Math.min(sequence + 1, sequence + texts.length);
@@ -258,24 +215,11 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 		return { state, accepted };
 	}
 
-	#isCheckpointDue(): boolean {
-		const { checkpoints } = this.#options;
-		const nowMs = this.#ports.clock.monotonicMs();
-		if (checkpoints === undefined || nowMs < this.#notBeforeMs) return false;
-		const { base, end } = this.#log;
-		const { maxBytes = Math.max(DEFAULT_CHECKPOINT_BYTES, base.offset), maxEntries, maxAgeMs } = checkpoints;
-		return (
-			end.offset - base.offset >= maxBytes ||
-			(maxEntries !== undefined && end.sequence - base.sequence >= maxEntries) ||
-			(maxAgeMs !== undefined && this.#oldestMs !== undefined && nowMs - this.#oldestMs >= maxAgeMs)
-		);
-	}
-
 	async #checkpointUnasked(): Promise<void> {
 		try {
 			await this.#checkpoint();
 		} catch (error) {
-			this.#notBeforeMs = this.#ports.clock.monotonicMs() + RETRY_MS;
+			this.#checkpoints.failed();
 			this.#tell(error);
 		}
 	}
@@ -319,7 +263,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 		// A state that could not be read again must not take the place of the entries.
 		await this.#options.assertState?.(this.#state);
 		const checkpointed = await this.#log.checkpoint(this.#state);
-		this.#oldestMs = undefined;
+		this.#checkpoints.checkpointed();
 		return { path: this.path, ...checkpointed };
 	}
 

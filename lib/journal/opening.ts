@@ -10,7 +10,7 @@ import { JournalFile } from './journal-file.ts';
 import { JournalLog } from './journal-log.ts';
 import { type NewFileOptions, putNewFile } from './new-file.ts';
 import type { JournalLock } from './open-file.ts';
-import { readGroups } from './read-file.ts';
+import { guarded, readGroups } from './read-file.ts';
 import type { GroupLine } from './record.ts';
 import { JournalScanner } from './scanner.ts';
 
@@ -55,8 +55,8 @@ export async function openFound(
 	}
 	const { torn, ...end } = scanner.end();
 	await begin();
-	const sizeBytes = file.statSync().sizeBytes;
-	const journal = new JournalFile(file, base ?? end, end, sizeBytes);
+	const { identity, sizeBytes } = await guarded(path, 'read', () => file.statSync());
+	const journal = new JournalFile(file, { path, identity, base: base ?? end, end, sizeBytes });
 	const directorySynced = await hardened(path, async () => {
 		await journal.settle(scanner.lastGroup ?? end.offset);
 		// A process that was killed after a checkpoint may not have synced the name.

@@ -1,4 +1,5 @@
-/** Reading the file of a journal in bounded memory. */
+/** Reading the file of a journal in bounded memory, and closing it. */
+import { recoverChannel } from '../diagnostics.ts';
 import { DurableJsonError, messageOf, type Step } from '../errors.ts';
 import type { Awaitable, OpenFile } from '../ports/file-system.ts';
 import type { Bytes } from '../types.ts';
@@ -41,5 +42,14 @@ export async function guarded<T>(path: string, step: Step, action: () => Awaitab
 		if (cause instanceof DurableJsonError) throw cause;
 		const message = `reading ${path} failed at ${step}: ${messageOf(cause)}`;
 		throw new DurableJsonError('ERR_READ_FAILED', message, { path, step, cause });
+	}
+}
+
+/** What was to be durable is synced, so an error of close changes nothing; it is told to whoever listens. Never rejects. */
+export async function closeQuietly(file: OpenFile, path: string): Promise<void> {
+	try {
+		await file.close();
+	} catch (error) {
+		recoverChannel.publish({ path, action: 'close', error });
 	}
 }

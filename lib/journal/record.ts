@@ -22,6 +22,8 @@ const GROUP_START = '{"prev":"';
 const TRAILER = /^,"crc":"([0-9a-f]{8})"\}$/;
 export const TRAILER_BYTES: Bytes = 18;
 
+/** The first bytes of every journal. */
+const BASE_START = '{"journal":"durable-json",';
 const BASE_HEAD = /^\{"journal":"durable-json","version":([1-9]\d*),/;
 const BASE_HEAD_1 = /^\{"journal":"durable-json","version":1,"id":"([0-9a-f]{16})","seq":(0|[1-9]\d{0,15}),"state":/;
 const GROUP_HEAD = /^\{"prev":"([0-9a-f]{8})","seq":([1-9]\d{0,15}),"entries":(?=\[)/;
@@ -120,6 +122,12 @@ export function encodeGroup(seed: number, prev: number, sequence: number, texts:
 	const crc = crc32(bytes.subarray(0, end), seed);
 	bytes.write(trailer(crc), end, 'latin1');
 	return { bytes, crc };
+}
+
+/** Does this begin as a journal does, as far as it goes? */
+export function beginsAsBase(bytes: Buffer): boolean {
+	const start = bytes.toString('latin1', 0, BASE_START.length);
+	return BASE_START.startsWith(start);
 }
 
 /**

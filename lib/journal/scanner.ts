@@ -3,6 +3,7 @@ import { DurableJsonError } from '../errors.ts';
 import type { Bytes } from '../types.ts';
 import {
 	type BaseLine,
+	beginsAsBase,
 	decodeBase,
 	decodeGroup,
 	type GroupLine,
@@ -131,8 +132,8 @@ export class JournalScanner {
 	end(): JournalPosition & { readonly torn: boolean } {
 		if (this.#failure !== undefined) throw this.#failure;
 		const position = this.#position;
-		if (position === undefined) throw this.#corrupt(0, 'its first line is not whole');
 		const rest = Buffer.concat(this.#pieces);
+		if (position === undefined) throw this.#noBase(rest);
 		if (rest.length > 0) {
 			// A next line that lacks nothing but its newline is torn like any other.
 			this.#searchBehindEnd(position, this.#ended ? rest : rest.subarray(1));
@@ -194,7 +195,7 @@ export class JournalScanner {
 
 	#readBase(line: Buffer | undefined): void {
 		const base = line && this.#whole(0, () => decodeBase(line, this.#path));
-		if (base === undefined) throw this.#corrupt(0, 'its first line is not whole');
+		if (base === undefined) throw this.#noBase(line);
 		this.#base = base;
 		const { crc, id, sequence } = base;
 		this.#baseEnd = { offset: this.#offset, sequence, crc, seed: groupSeed(id) };
@@ -213,6 +214,13 @@ export class JournalScanner {
 	#searchBehindEnd({ offset, sequence, seed }: JournalPosition, bytes: Buffer): void {
 		if (!holdsGroup(bytes, seed, sequence + 1)) return;
 		throw this.#corrupt(offset, 'a whole line follows one that is not whole, or not the next');
+	}
+
+	/** @param line what stands in place of the first line; undefined where it is too long */
+	#noBase(line: Buffer | undefined): DurableJsonError {
+		if (line?.length === 0) return this.#corrupt(0, 'it is empty');
+		const isJournal = line === undefined || beginsAsBase(line);
+		return this.#corrupt(0, isJournal ? 'its first line is not whole' : 'it is no journal');
 	}
 
 	/** A line whose checksum is right and that is no JSON was never torn. */

@@ -2,7 +2,7 @@
 import { DurableJsonError } from '../errors.ts';
 import type { FileSystem, OpenFile } from '../ports/file-system.ts';
 import type { Bytes } from '../types.ts';
-import { guarded, readGroups } from './read-file.ts';
+import { closeQuietly, guarded, readGroups } from './read-file.ts';
 import { JournalScanner } from './scanner.ts';
 
 /** What is in the file of a journal. */
@@ -56,7 +56,7 @@ export async function surveyJournal(
 			}
 		}
 	} finally {
-		await file.close();
+		await closeQuietly(file, path);
 	}
 }
 
@@ -76,7 +76,7 @@ class Survey {
 
 	async run(): Promise<JournalSurvey> {
 		const { onEntries, onProgress } = this.#options;
-		const { sizeBytes } = this.#file.statSync();
+		const { sizeBytes } = await guarded(this.#path, 'read', () => this.#file.statSync());
 		const scanner = new JournalScanner(this.#path);
 		// No further: it may grow as fast as it is read.
 		for await (const groups of readGroups(this.#file, this.#path, scanner, 0, sizeBytes)) {

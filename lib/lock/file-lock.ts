@@ -185,7 +185,8 @@ export function noLocks(document: string): DurableJsonError {
 	return new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'lock' });
 }
 
-async function holderOf(fileSystem: FileSystem, lockPath: string): Promise<string> {
+/** Who holds the kernel lock of a file, for a message. */
+export async function holderOf(fileSystem: FileSystem, lockPath: string): Promise<string> {
 	const pid = await fileSystem.lockHolder?.(lockPath);
 	return pid === undefined ? 'another process' : `process ${pid}`;
 }

@@ -15,7 +15,7 @@ const prelude = `
 import { readdirSync } from 'node:fs';
 import { getEventListeners } from 'node:events';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-const { createWriter, openPendingFile } = await import(process.env.LIBRARY);
+const { createWriter, openJournal, openPendingFile } = await import(process.env.LIBRARY);
 const [directory, size] = [process.argv[1], Number(process.argv[2])];
 
 async function held() {
@@ -112,6 +112,29 @@ it('holds no file, timer, listener or memory after many writes, failures and abo
 	expect(after.heapMB).toBeLessThan(before.heapMB + 2);
 	expect(stats).toEqual({ pending: 0, activePaths: 0, queuedValues: 0, queuedBytes: 0 });
 	expect(onSignal).toBe(0);
+});
+
+it('holds no file, timer, listener or memory after many journals were opened and closed', () => {
+	const script = `
+		const apply = (count, entry) => { if (entry < 0) throw new Error('no'); return count + 1; };
+		async function all(count) {
+			for (let done = 0; done < count; done++) {
+				const journal = await openJournal(directory + '/' + (done % 3) + '.journal', { initial: 0, apply });
+				await Promise.allSettled([journal.append(1), journal.append(-1), journal.appendAll([2, 3])]);
+				for await (const _ of journal.entries()) break;
+				if (done % 5 === 0) await journal.checkpoint();
+				await journal.close();
+			}
+		}
+		await all(50);
+		const before = await held();
+		await all(size);
+		console.log(JSON.stringify({ before, after: await held(), names: readdirSync(directory) }));
+	`;
+	const { before, after, names } = run<{ before: Held; after: Held; names: string[] }>(script, LONG ? 10_000 : 1_000);
+	expect({ ...after, heapMB: 0 }).toEqual({ ...before, heapMB: 0 });
+	expect(after.heapMB).toBeLessThan(before.heapMB + 2);
+	expect(names.sort()).toEqual(['0.journal', '1.journal', '2.journal']);
 });
 
 it(`holds no more at the end of a soak of ${SOAK_MS / 1000} s than at its start`, { timeout: SOAK_MS + 60_000 }, () => {

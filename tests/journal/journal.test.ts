@@ -1,26 +1,17 @@
-import { appendFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, open as openFile, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { startChild } from '../support/child.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
+import { all, apply, coded, type List, type Options, openList } from './support.ts';
 
 const directory = useTempDirectory();
 const path = (): string => directory.file('a.journal');
-
-type List = readonly unknown[];
-type Options = Partial<JournalOptions<List, unknown>>;
-
-const apply = (list: List, entry: unknown): List => [...list, entry];
-
-async function open(options: Options = {}, at: string | URL = path()): Promise<Journal<List, unknown>> {
-	const journal = await openJournal<List, unknown>(at, { initial: [], apply, ...options });
-	onTestFinished(() => journal.close());
-	return journal;
-}
+const open = (options?: Options, at: string | URL = path()): Promise<Journal<List, unknown>> => openList(at, options);
 
 /** The lines of the file, each parsed. */
 async function lines(at = path()): Promise<Array<Record<string, unknown>>> {
@@ -30,14 +21,6 @@ async function lines(at = path()): Promise<Array<Record<string, unknown>>> {
 		.split('\n')
 		.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
-
-async function all<T>(iterable: AsyncIterable<T>): Promise<T[]> {
-	const items: T[] = [];
-	for await (const item of iterable) items.push(item);
-	return items;
-}
-
-const coded = (code: string, more: object = {}): unknown => expect.objectContaining({ code, ...more });
 
 /** A validator whose verdict comes after `delayMs`. */
 function schema<T>(
@@ -382,16 +365,19 @@ describe('a checkpoint', () => {
 			schedule: () => () => {},
 		};
 		const journal = await open({ clock, checkpoint: { maxAgeMs: 1000 } });
+		// What leaves nothing in the file has no age.
+		await journal.appendAll([]);
+		nowMs = 500;
 		await journal.append(1);
-		nowMs = 999;
+		nowMs = 1499;
 		await journal.append(2);
 		await journal.appendAll([]);
 		expect(await all(journal.entries())).toHaveLength(2);
-		nowMs = 1000;
+		nowMs = 1500;
 		await journal.append(3);
 		await journal.appendAll([]);
 		expect(await all(journal.entries())).toHaveLength(0);
-		nowMs = 1999;
+		nowMs = 2499;
 		await journal.append(4);
 		await journal.appendAll([]);
 		expect(await all(journal.entries())).toHaveLength(1);
@@ -456,6 +442,61 @@ describe('entries', () => {
 		await journal.close();
 		expect(openFilesIn(directory.path)).toEqual([]);
 	});
+
+	it.each(['posix', 'win32'] as const)(
+		'are read beside a checkpoint, whichever call it is at: %s',
+		async (semantics) => {
+			const disk = new SimulatedDisk({ semantics });
+			disk.plantDirectory('/data');
+			const journal = await open({ fileSystem: disk }, '/data/a');
+			await journal.appendAll([1, 2, 3]);
+			const readings: Array<Promise<unknown[]>> = [];
+			const calls = new Set(['open', 'write', 'sync', 'rename', 'link', 'unlink', 'openDirectory', 'syncDirectory']);
+			let checkpointing = true;
+			disk.observe(({ name }) => {
+				// A reading opens files, too.
+				if (!calls.delete(name)) return;
+				queueMicrotask(() => checkpointing && readings.push(all(journal.entries())));
+				if (name !== 'open') calls.add(name);
+			});
+			await journal.checkpoint();
+			checkpointing = false;
+			const read = (await Promise.all(readings)).map((entries) => entries.length);
+			expect(new Set(read)).toEqual(new Set([3, 0]));
+		},
+	);
+
+	it('of a file that somebody has put in its place are not taken for its own', async () => {
+		const journal = await open();
+		await journal.appendAll([1, 2]);
+		await writeFile(directory.file('other'), await readFile(path()));
+		await rename(directory.file('other'), path());
+		await expect(all(journal.entries())).rejects.toEqual(coded('ERR_READ_FAILED', { step: 'open', path: path() }));
+		await journal.close();
+		expect(openFilesIn(directory.path)).toEqual([]);
+	});
+
+	it('of a file that somebody has written to are told as far as they are whole, then ERR_CORRUPT', async () => {
+		const journal = await open();
+		for (const entry of ['one', 'two', 'three']) await journal.append(entry);
+		const text = await readFile(path(), 'utf8');
+		const offset = text.indexOf('{"prev"', text.indexOf('one'));
+		for (const [at, written] of [
+			[text.indexOf('three'), 'THREE'],
+			[offset, '\n'],
+			[offset, ' '.repeat(text.trimEnd().length - offset)],
+		] as const) {
+			const file = await openFile(path(), 'r+');
+			await file.write(written, at);
+			await file.close();
+			const told: unknown[] = [];
+			const reading = (async () => {
+				for await (const { entry } of journal.entries()) told.push(entry);
+			})();
+			await expect(reading).rejects.toEqual(coded('ERR_CORRUPT', { path: path(), offset: expect.any(Number) }));
+			expect(told).toEqual(['one', 'two'].slice(0, written === 'THREE' ? 2 : 1));
+		}
+	});
 });
 
 describe('one writer at a time', () => {
@@ -463,7 +504,8 @@ describe('one writer at a time', () => {
 		const journal = await open();
 		await symlink('a.journal', directory.file('link'));
 		for (const at of [path(), directory.file('link')]) {
-			await expect(open({}, at)).rejects.toEqual(coded('ERR_LOCK_TIMEOUT', { step: 'lock', path: at }));
+			const message = expect.stringContaining('is open already, in this process');
+			await expect(open({}, at)).rejects.toEqual(coded('ERR_LOCK_TIMEOUT', { step: 'lock', path: at, message }));
 		}
 		await journal.checkpoint();
 		await expect(open()).rejects.toEqual(coded('ERR_LOCK_TIMEOUT'));
@@ -493,7 +535,9 @@ describe('one writer at a time', () => {
 		`;
 		const child = startChild(program, [path()]);
 		await new Promise((resolve) => child.stdout?.once('data', resolve));
-		await expect(open()).rejects.toEqual(coded('ERR_LOCK_TIMEOUT', { outcome: 'not_applied' }));
+		const holder = process.platform === 'linux' ? `process ${child.pid}` : 'another process';
+		const message = expect.stringContaining(`is open already, in ${holder} `);
+		await expect(open()).rejects.toEqual(coded('ERR_LOCK_TIMEOUT', { outcome: 'not_applied', message }));
 		const waiting = open({ lockTimeoutMs: 10_000 });
 		child.kill('SIGKILL');
 		expect((await waiting).state).toEqual(['child']);
@@ -583,118 +627,6 @@ describe('a journal that is found', () => {
 		await expect(open({}, directory.path)).rejects.toEqual(coded('ERR_WRITE_FAILED', { step: 'resolve' }));
 		await writeFile(directory.file('file'), '');
 		await expect(open({}, directory.file('file', 'a'))).rejects.toThrow(DurableJsonError);
-	});
-});
-
-describe('a disk that fails', () => {
-	async function onDisk(options: Options = {}) {
-		const disk = new SimulatedDisk();
-		disk.plantDirectory('/data');
-		const journal = await open({ fileSystem: disk, ...options }, '/data/a');
-		await journal.append('before');
-		const again = (from: SimulatedDisk): Promise<Journal<List, unknown>> => open({ fileSystem: from }, '/data/a');
-		return { disk, journal, again };
-	}
-
-	it('in one sync rejects its group, with the outcome unknown, and the journal goes on', async () => {
-		const { disk, journal, again } = await onDisk();
-		disk.fail('dataSync', { code: 'EIO' });
-		const group = [journal.append(1), journal.append(2)];
-		await new Promise(setImmediate);
-		const next = journal.append(3);
-		for (const append of group) {
-			await expect(append).rejects.toEqual(coded('ERR_WRITE_FAILED', { step: 'sync', outcome: 'unknown' }));
-		}
-		expect(await next).toMatchObject({ sequence: 2 });
-		expect(journal.state).toEqual(['before', 3]);
-		await journal.append(4);
-		for (const state of [disk.processCrashState(), ...disk.crashStates().map((each) => each.disk)]) {
-			expect((await again(state)).state).toEqual(['before', 3, 4]);
-		}
-	});
-
-	it('for good breaks the journal, which says so and lets go of its file', async () => {
-		const { disk, journal } = await onDisk();
-		disk.fail('dataSync', { code: 'EIO' });
-		disk.fail('open', { code: 'EIO', times: Number.POSITIVE_INFINITY });
-		const failed = journal.append(1);
-		await new Promise(setImmediate);
-		const waiting = [journal.append(2), journal.checkpoint()];
-		await expect(failed).rejects.toEqual(coded('ERR_WRITE_FAILED', { outcome: 'unknown' }));
-		for (const each of waiting)
-			await expect(each).rejects.toEqual(coded('ERR_JOURNAL_BROKEN', { cause: expect.anything() }));
-		await expect(journal.append(3)).rejects.toEqual(coded('ERR_JOURNAL_BROKEN', { outcome: 'not_applied' }));
-		await expect(journal.checkpoint()).rejects.toEqual(coded('ERR_JOURNAL_BROKEN'));
-		expect(journal.state).toEqual(['before']);
-		await journal.close();
-		expect(disk.openHandles()).toEqual([]);
-		disk.heal();
-		const next = await open({ fileSystem: disk }, '/data/a');
-		expect(next.state).toEqual(['before']);
-		await next.append(5);
-		for (const state of disk.crashStates()) {
-			expect((await open({ fileSystem: state.disk }, '/data/a')).state).toEqual(['before', 5]);
-		}
-	});
-
-	it('in a write rejects its group, not applied: it does not come back', async () => {
-		// The write of the line, and that of the space behind it.
-		for (const nth of [1, 2]) {
-			const { disk, journal, again } = await onDisk({ initial: ['x'.repeat(70_000)] });
-			await journal.append('y'.repeat(70_000));
-			disk.fail('write', { code: 'EIO', nth });
-			const large = 'z'.repeat(70_000);
-			await expect(journal.append(large)).rejects.toEqual(
-				coded('ERR_WRITE_FAILED', { step: 'write', outcome: 'not_applied' }),
-			);
-			for (const state of [disk.processCrashState(), ...disk.crashStates().map((each) => each.disk)]) {
-				expect((await again(state)).state).toHaveLength(3);
-			}
-			expect(await journal.append(2)).toMatchObject({ sequence: 3 });
-			expect((await again(disk.processCrashState())).state.at(-1)).toBe(2);
-		}
-	});
-
-	it('that is full lets the next group through when there is space', async () => {
-		const disk = new SimulatedDisk({ capacityBytes: 1000 });
-		disk.plantDirectory('/data');
-		const journal = await open({ fileSystem: disk }, '/data/a');
-		for (let entry = 1; entry <= 3; entry++) await journal.append(entry);
-		const large = 'x'.repeat(2000);
-		await expect(journal.append(large)).rejects.toEqual(
-			coded('ERR_WRITE_FAILED', { outcome: 'not_applied', cause: coded('ENOSPC') }),
-		);
-		expect(await journal.append(4)).toMatchObject({ sequence: 4 });
-		expect((await open({ fileSystem: disk.processCrashState() }, '/data/a')).state).toEqual([1, 2, 3, 4]);
-	});
-});
-
-describe('a file that is taken away', () => {
-	it('breaks the journal: what is appended to no file is not acknowledged', async () => {
-		for (const take of [() => rm(path()), () => rename(path(), directory.file('moved')), () => writeOver()]) {
-			const journal = await open();
-			await journal.append(1);
-			await take();
-			const outcomes = await Promise.allSettled([journal.append(2), journal.checkpoint()]);
-			// One that was merely moved is noticed when its place is to be taken.
-			expect(outcomes.at(-1)).toMatchObject({ reason: { code: 'ERR_JOURNAL_BROKEN' } });
-			await expect(journal.append(3)).rejects.toEqual(coded('ERR_JOURNAL_BROKEN'));
-			await journal.close();
-			await rm(path(), { force: true });
-		}
-	});
-
-	async function writeOver(): Promise<void> {
-		await writeFile(directory.file('other'), 'another program');
-		await rename(directory.file('other'), path());
-	}
-
-	it('and had another put in its place is not written over', async () => {
-		const journal = await open();
-		await writeOver();
-		await expect(journal.checkpoint()).rejects.toEqual(coded('ERR_JOURNAL_BROKEN'));
-		await journal.close();
-		expect(await directory.text('a.journal')).toBe('another program');
 	});
 });
 
