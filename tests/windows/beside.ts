@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createWriter, openPendingFile, readJson, recover, withLock } from 'durable-json';
+import { createWriter, openJournal, openPendingFile, readJson, recover, withLock } from 'durable-json';
 
 /** What a reader has met. */
 export interface Met {
@@ -66,6 +66,21 @@ const programs: Record<string, (file: string, ...args: string[]) => Promise<void
 			say(String(sum));
 		}
 		await writer.close();
+	},
+
+	/** Appends 1, 2, 3, ... to a journal, with checkpoints; says each that it was told is durable. */
+	async append(file) {
+		say('begin');
+		const journal = await openJournal<readonly number[], number>(file, {
+			initial: [],
+			apply: (list, entry) => [...list, entry],
+			checkpoint: { maxEntries: 10 },
+		});
+		while (!finishing) {
+			const { sequence } = await journal.append(journal.state.length + 1);
+			say(String(sequence));
+		}
+		await journal.close();
 	},
 
 	/** Takes the lock of a document, and keeps it. */
