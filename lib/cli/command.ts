@@ -9,7 +9,7 @@ export const EXIT = {
 	bad: 1,
 	/** The command line is not understood. */
 	usage: 2,
-	/** Something could not be looked at or changed. */
+	/** Something could not be looked at or changed; there is nothing at the path. */
 	failed: 3,
 } as const;
 
@@ -29,13 +29,16 @@ export interface Terminal {
 
 export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
 
+/** An option, with what it does and, where it has one, what its value is. */
+export type CommandOption = NonNullable<ParseArgsConfig['options']>[string] & { readonly help: string } & (
+		| { readonly type: 'boolean' }
+		| { readonly type: 'string'; readonly value: string }
+	);
+
 export interface Command {
 	/** After `durable-json`. */
 	readonly usage: string;
 	readonly summary: string;
-	/** Options, each with what it does. */
-	readonly options: Readonly<
-		Record<string, NonNullable<ParseArgsConfig['options']>[string] & { readonly help: string }>
-	>;
+	readonly options: Readonly<Record<string, CommandOption>>;
 	run(argument: string, options: OptionValues, terminal: Terminal): Promise<ExitCode>;
 }

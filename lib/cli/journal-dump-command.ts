@@ -9,7 +9,7 @@ export const journalDumpCommand: Command = {
 	usage: 'journal dump <file>',
 	summary: 'prints the entries of a journal, a line of JSON each, as far as they are whole',
 	options: {
-		from: { type: 'string', help: 'the sequence to begin with' },
+		from: { type: 'string', value: 'sequence', help: 'the entry to begin with' },
 		state: { type: 'boolean', help: 'print the state that they are applied to, in a line before them' },
 	},
 	async run(argument, options, terminal) {

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { codeOf, messageOf } from '../errors.ts';
+import { readJson } from '../read.ts';
 import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
 import { journalDumpCommand } from './journal-dump-command.ts';
 import { journalVerifyCommand } from './journal-verify-command.ts';
@@ -61,21 +62,28 @@ function openTerminal(): Terminal {
 	};
 }
 
-function usage(): string {
-	const lines = ['Usage: durable-json <command> [options]', ''];
-	for (const command of Object.values(commands)) {
+const EXIT_CODES = `\
+Exit codes: 0 all is whole, or is again; 1 a document is bad or lost; 2 the command line is not understood;
+3 something could not be looked at or changed, or there is nothing at the path.`;
+
+/** @param asked all of them, or the one that help is asked for */
+function usage(asked = Object.values(commands)): string {
+	const lines = ['Usage: durable-json <command> [options]', '       durable-json --help | --version', ''];
+	for (const command of asked) {
 		lines.push(`  durable-json ${command.usage}`, `      ${command.summary}`);
-		for (const [name, { short, help }] of Object.entries(command.options)) {
-			const flag = `${short === undefined ? '' : `-${short}, `}--${name}`;
-			lines.push(`      ${flag.padEnd(20)} ${help}`);
+		for (const [name, option] of Object.entries(command.options)) {
+			const short = option.short === undefined ? '' : `-${option.short}, `;
+			const value = option.type === 'string' ? ` <${option.value}>` : '';
+			lines.push(`      ${`${short}--${name}${value}`.padEnd(30)} ${option.help}`);
 		}
 		lines.push('');
 	}
-	lines.push(
-		'Exit codes: 0 all is whole, or is again; 1 a document is bad or lost; 2 the command line is not understood;',
-	);
-	lines.push('3 something could not be looked at or changed.');
-	return lines.join('\n');
+	return [...lines, EXIT_CODES].join('\n');
+}
+
+async function version(): Promise<string> {
+	const manifest = await readJson<{ version: string }>(new URL('../../package.json', import.meta.url));
+	return manifest.version;
 }
 
 async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -84,6 +92,10 @@ async function main(args: readonly string[], terminal: Terminal): Promise<ExitCo
 	const rest = args.slice(words);
 	if (['--help', '-h', 'help'].includes(name)) {
 		terminal.print(usage());
+		return EXIT.ok;
+	}
+	if (['--version', '-v'].includes(name)) {
+		terminal.print(await version());
 		return EXIT.ok;
 	}
 	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -95,7 +107,7 @@ async function main(args: readonly string[], terminal: Terminal): Promise<ExitCo
 	try {
 		const [argument, options] = parse(command, rest);
 		if (options.help === true) {
-			terminal.print(usage());
+			terminal.print(usage([command]));
 			return EXIT.ok;
 		}
 		return await command.run(argument, options, terminal);

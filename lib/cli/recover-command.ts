@@ -12,8 +12,12 @@ export const recoverCommand: Command = {
 		'dry-run': { type: 'boolean', short: 'n', help: 'change nothing, say what would be done' },
 		recursive: { type: 'boolean', short: 'r', help: 'go into the directories below' },
 		classic: { type: 'boolean', help: 'in a directory, too, remove <document>.tmp and .bak beside a whole document' },
-		match: { type: 'string', help: 'a regular expression for the names of the documents to judge' },
-		'unlocked-max-age': { type: 'string', help: 'seconds after which a file without a lock counts as dead (3600)' },
+		match: { type: 'string', value: 'regexp', help: 'the names of the documents to judge' },
+		'unlocked-max-age': {
+			type: 'string',
+			value: 'seconds',
+			help: 'how old a file without a lock is that counts as dead (3600)',
+		},
 		json: { type: 'boolean', help: 'print the report as JSON' },
 	},
 	async run(argument, options, terminal) {
@@ -24,6 +28,8 @@ export const recoverCommand: Command = {
 		terminal.progress('');
 		if (options.json) terminal.print(JSON.stringify(report, withMessages, 2));
 		else printReport(report, terminal);
+		if (isNothing(report))
+			terminal.complain(`durable-json: there is nothing at ${report.path}, nor anything left of it`);
 		return exitCodeOf(report);
 	},
 };
@@ -44,9 +50,15 @@ function toMilliseconds(seconds: string): number {
 	return seconds.trim() === '' ? Number.NaN : Number(seconds) * 1000;
 }
 
-function exitCodeOf({ documents, failures }: RecoveryReport): ExitCode {
-	if (failures.length > 0) return EXIT.failed;
+function exitCodeOf(report: RecoveryReport): ExitCode {
+	const { documents, failures } = report;
+	if (failures.length > 0 || isNothing(report)) return EXIT.failed;
 	return documents.some(({ outcome }) => outcome === 'lost') ? EXIT.bad : EXIT.ok;
+}
+
+/** Was a document asked for that there is not, and nothing beside it that may have been one? Then the path is mistyped. */
+function isNothing({ documents }: RecoveryReport): boolean {
+	return documents.some(({ found, files }) => found === 'missing' && files.length === 0);
 }
 
 function printReport(report: RecoveryReport, terminal: Terminal): void {

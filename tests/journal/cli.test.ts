@@ -75,8 +75,16 @@ describe('durable-json journal verify', () => {
 		});
 		const { code, out } = run('verify', 'a.journal', '--json');
 		expect([code, JSON.parse(out)]).toMatchObject([1, { path: file, condition: 'damaged', offset }]);
-		await writeFile(file, '{"not":"a journal"}\n');
-		expect(run('verify', 'a.journal')).toMatchObject({ code: 1 });
+		for (const [content, why] of [
+			['{"not":"a journal"}\n', 'it is no journal'],
+			['text', 'it is no journal'],
+			['', 'it is empty'],
+			['{"journal":"dura', 'its first line is not whole'],
+			[text.slice(0, 50), 'its first line is not whole'],
+		] as const) {
+			await writeFile(file, content);
+			expect(run('verify', 'a.journal')).toMatchObject({ code: 1, out: expect.stringContaining(why) });
+		}
 	});
 
 	it('ends with 2 or 3 where it is not understood, or there is nothing to look at', async () => {

@@ -55,6 +55,17 @@ describe('durable-json recover', () => {
 		expect(run('recover', 'missing/')).toMatchObject({ code: 3, out: '', err: expect.stringContaining('ENOENT') });
 	});
 
+	it('ends with 3 where there is nothing at the path, and with 0 where there was something to do', async () => {
+		const nothing = { code: 3, err: expect.stringMatching(/^durable-json: there is nothing at .*mistyped\.json/) };
+		expect(run('recover', 'mistyped.json')).toMatchObject(nothing);
+		const { out, ...asked } = run('recover', 'mistyped.json', '--json');
+		expect(asked).toMatchObject(nothing);
+		expect(JSON.parse(out)).toMatchObject({ documents: [{ found: 'missing', outcome: 'absent' }] });
+		await writeFile(directory.file(formatBackupName('state.json', 1)), good(1));
+		expect(run('recover', 'state.json')).toMatchObject({ code: 0, err: '' });
+		expect(run('recover', '.')).toMatchObject({ code: 0, err: '' });
+	});
+
 	it('takes --recursive, --classic, --match and --unlocked-max-age', async () => {
 		await writeFile(directory.file('a.conf.bak'), '{}');
 		await writeFile(directory.file('.dj1na-0lxk2j4p8000007-9f86d081884c7d65-a.conf.part'), '');
@@ -118,9 +129,16 @@ it.each([
 });
 
 it('explains itself with --help', () => {
-	for (const args of [['--help'], ['recover', '--help'], ['verify', '-h']]) {
-		const { code, out } = run(...args);
-		expect(code).toBe(0);
-		expect(out).toContain('Exit codes: 0');
+	for (const args of [['--help'], ['recover', '--help'], ['verify', '-h'], []]) {
+		const { code, out, err } = run(...args);
+		expect(code).toBe(args.length === 0 ? 2 : 0);
+		expect(out + err).toContain('Exit codes: 0');
 	}
+	expect(run('--help').out).toMatch(/--match <regexp> .*--unlocked-max-age <seconds> .*--from <sequence> /s);
+	expect(run('recover', '--help').out).not.toContain('verify');
+});
+
+it('tells its version', () => {
+	const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+	for (const flag of ['--version', '-v']) expect(run(flag)).toEqual({ code: 0, out: `${version}\n`, err: '' });
 });
