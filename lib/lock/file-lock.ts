@@ -188,5 +188,6 @@ export function noLocks(document: string): DurableJsonError {
 /** Who holds the kernel lock of a file, for a message. */
 export async function holderOf(fileSystem: FileSystem, lockPath: string): Promise<string> {
 	const pid = await fileSystem.lockHolder?.(lockPath);
-	return pid === undefined ? 'another process' : `process ${pid}`;
+	if (pid === undefined) return 'another process';
+	return pid === process.pid ? 'this process' : `process ${pid}`;
 }

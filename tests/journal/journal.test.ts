@@ -1,11 +1,12 @@
 import { appendFile, open as openFile, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { startChild } from '../support/child.ts';
+import { LIBRARY, startChild } from '../support/child.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 import { all, apply, coded, type List, type Options, openList } from './support.ts';
 
@@ -521,6 +522,25 @@ describe('one writer at a time', () => {
 		for (const result of results) {
 			if (result.status === 'rejected') expect(result.reason).toEqual(coded('ERR_LOCK_TIMEOUT'));
 		}
+	});
+
+	it('has the journal open in another thread', async () => {
+		const program = `
+			const { parentPort, workerData } = require('node:worker_threads');
+			import(workerData.library).then(async ({ openJournal }) => {
+				const journal = await openJournal(workerData.path, { initial: 0, apply: (count) => count + 1 });
+				parentPort.on('message', () => journal.close().then(() => parentPort.close()));
+				parentPort.postMessage('open');
+			});
+		`;
+		const worker = new Worker(program, { eval: true, workerData: { library: LIBRARY, path: path() } });
+		await new Promise((resolve) => worker.once('message', resolve));
+		const holder = process.platform === 'linux' ? 'this process' : 'another process';
+		const message = expect.stringContaining(`is open already, in ${holder} `);
+		await expect(open()).rejects.toEqual(coded('ERR_LOCK_TIMEOUT', { message }));
+		const waiting = open({ lockTimeoutMs: 10_000 });
+		worker.postMessage('close');
+		expect((await waiting).sequence).toBe(0);
 	});
 
 	it('has the journal open in another process, until that is gone', async () => {
