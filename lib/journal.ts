@@ -4,10 +4,11 @@ import { resolveTarget, type Target } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { DurableJsonError, invalidArgument, messageOf, warn } from './errors.ts';
 import { type JournalLock, openLocked } from './journal/open-file.ts';
-import { applyEntry, OpenJournal, type Rules } from './journal/open-journal.ts';
+import { OpenJournal } from './journal/open-journal.ts';
 import { createNew, type Opened, openFound, type Replay } from './journal/opening.ts';
 import { closeQuietly } from './journal/read-file.ts';
 import type { GroupLine } from './journal/record.ts';
+import { applyEntry, type Rules } from './journal/rules.ts';
 import type { AutomaticCheckpoints, Journal, JournalOptions } from './journal/types.ts';
 import { holderOf } from './lock/file-lock.ts';
 import {

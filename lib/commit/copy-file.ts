@@ -3,7 +3,7 @@ import { codeOf } from '../errors.ts';
 import type { FileStat, OpenFile } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
 import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
-import { keepMetadata } from './metadata.ts';
+import { keepMetadata, PRIVATE_MODE } from './metadata.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, openTempFile, removeIfPresent } from './temp-file.ts';
 
@@ -24,9 +24,6 @@ export interface Copy {
 	readonly path: string;
 	readonly file: OpenFile;
 }
-
-/** Only its owner gets in until it has the permissions of what it is copied from. */
-const PRIVATE_MODE = 0o600;
 
 /** Copies a file to a temporary file of the target, with mode and owner, and syncs it. Rejects with the system's error. */
 export async function copyToTemp(

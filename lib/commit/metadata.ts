@@ -1,9 +1,25 @@
-/** Owner and permissions of a document, carried over to its successor. */
+/** Owner and permissions: of a new document, and of one that are carried over to its successor. */
 import { codeOf } from '../errors.ts';
 import type { Awaitable, FileStat, OpenFile, OpenFileSync } from '../ports/file-system.ts';
 
+/** Nobody but the owner gets in until the document's own permissions are set. */
+export const PRIVATE_MODE = 0o600;
+export const DEFAULT_MODE = 0o666;
+
 /** What a file system without owners or permissions answers, or one that does not let this user set them. */
 const NOT_PRESERVABLE = new Set(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'ERR_ACCESS_DENIED']);
+
+/**
+ * What the file is created with. A new document that nobody gave a mode gets what the umask leaves, which only the kernel
+ * can tell: reading the umask means setting it, for every thread of the process. A document that lets in its group as far
+ * as everybody hides nothing from the group that the file may have at first: its permissions need not be set later.
+ */
+export function firstPermissions(existing: FileStat | undefined, mode: number | undefined): number {
+	if (existing === undefined) return mode === undefined ? DEFAULT_MODE : PRIVATE_MODE;
+	const { mode: kept } = existing;
+	const groupIsEverybody = ((kept >> 3) & 0o7) === (kept & 0o7);
+	return groupIsEverybody ? (kept & 0o777) | PRIVATE_MODE : PRIVATE_MODE;
+}
 
 /**
  * Gives a new file the owner, group and permissions of the document that it replaces, as far as the platform allows.

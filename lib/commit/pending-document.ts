@@ -13,7 +13,7 @@ import type { Durability } from '../types.ts';
 import { isWhole, keepBackup, rememberGood } from './backups.ts';
 import { type DirectoryCommits, directoryCommits } from './directory-sync.ts';
 import { whileHeld } from './held.ts';
-import { keepMetadata } from './metadata.ts';
+import { firstPermissions, keepMetadata } from './metadata.ts';
 import { OwnFailure } from './own-failure.ts';
 import { isReadOnly } from './read-only.ts';
 import { renameExclusively, replaceHeldTarget } from './replace.ts';
@@ -57,10 +57,6 @@ export interface Achieved {
 	/** How often the rename was repeated (Windows). */
 	readonly retries: number;
 }
-
-/** Nobody but the owner gets in until the document's own permissions are set. */
-export const PRIVATE_MODE = 0o600;
-export const DEFAULT_MODE = 0o666;
 
 export class PendingDocument {
 	readonly target: Target;
@@ -122,6 +118,11 @@ export class PendingDocument {
 	/** Where its temporary file is, in each of its states. */
 	get pathOf(): TempFile['pathOf'] {
 		return this.#temp.pathOf;
+	}
+
+	/** Of its file. */
+	get identity(): string {
+		return this.#temp.created.identity;
 	}
 
 	/** Bytes written so far. */
@@ -247,11 +248,10 @@ export class PendingDocument {
 	}
 
 	/** The published file, open and locked: it is the caller's to close. */
-	handOver(): { readonly file: OpenFile; readonly identity: string } {
+	handOver(): OpenFile {
 		if (this.#phase !== 'renamed') throw new Error('the document has not been published');
 		this.#handedOver = true;
-		const { file, created } = this.#temp;
-		return { file, identity: created.identity };
+		return this.#temp.file;
 	}
 
 	/** Makes the name durable and closes the file. It needs no commit slot. */
@@ -384,16 +384,4 @@ export class PendingDocument {
 		await this.#closeFile();
 		await this.#directory?.leave();
 	}
-}
-
-/**
- * What the file is created with. A new document that nobody gave a mode gets what the umask leaves, which only the kernel
- * can tell: reading the umask means setting it, for every thread of the process. A document that lets in its group as far
- * as everybody hides nothing from the group that the file may have at first: its permissions need not be set later.
- */
-function firstPermissions(existing: FileStat | undefined, mode: number | undefined): number {
-	if (existing === undefined) return mode === undefined ? DEFAULT_MODE : PRIVATE_MODE;
-	const { mode: kept } = existing;
-	const groupIsEverybody = ((kept >> 3) & 0o7) === (kept & 0o7);
-	return groupIsEverybody ? (kept & 0o777) | PRIVATE_MODE : PRIVATE_MODE;
 }

@@ -66,8 +66,8 @@ export async function putNewFile(ports: CommitPorts, target: Target, options: Ne
 			await document.stage();
 			await document.publish(() => {});
 		});
-		const { file: open, identity } = document.handOver();
-		const file = new JournalFile(open, { path: target.path, identity, base, end: base, sizeBytes: document.bytes });
+		const { bytes: sizeBytes, identity } = document;
+		const file = new JournalFile(document.handOver(), { path: target.path, identity, base, end: base, sizeBytes });
 		return { file, harden: () => document.harden() };
 	} catch (error) {
 		await document.discard();

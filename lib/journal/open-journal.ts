@@ -4,7 +4,6 @@
  * One group is under way at a time; the state that it would lead to is kept apart until its sync is through, so that a
  * group that fails leaves nothing to take back.
  */
-import { types } from 'node:util';
 import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf, warn } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import { CheckpointRule } from './checkpoint-rule.ts';
@@ -12,6 +11,7 @@ import { EntryQueue, type QueueBounds, type WaitingEntries } from './entry-queue
 import type { JournalLog } from './journal-log.ts';
 import { readEntries } from './read-entries.ts';
 import { toTexts } from './record.ts';
+import { applyEntry, type Rules } from './rules.ts';
 import type {
 	AppendReceipt,
 	AutomaticCheckpoints,
@@ -20,13 +20,6 @@ import type {
 	JournalEntry,
 	JournalOpening,
 } from './types.ts';
-
-/** What entries do to a state. */
-export interface Rules<State, Entry> {
-	readonly apply: (state: State, entry: Entry) => State;
-	/** Validates an entry as JSON gives it back. Undefined where any is taken. */
-	readonly toEntry: ((raw: unknown, place?: string) => Promise<Entry>) | undefined;
-}
 
 export interface OpenJournalOptions<State, Entry> extends QueueBounds {
 	readonly rules: Rules<State, Entry>;
@@ -277,16 +270,6 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	}
 }
 
-/** Applies one entry. @throws what `apply` throws, or a TypeError where it returns no state. */
-export function applyEntry<State, Entry>(rules: Rules<State, Entry>, state: State, entry: Entry): State {
-	const next = rules.apply(state, entry);
-	if (next === undefined || types.isPromise(next)) {
-		if (types.isPromise(next)) next.catch(saidHereWhatIsWrong);
-		throw invalidArgument('what options.apply returns', 'the new state, at once', next);
-	}
-	return next;
-}
-
 /** Never rejects: whoever appended it is told. */
 async function validateWaiting<Entry>(
 	waiting: WaitingEntries<AppendReceipt>,
@@ -312,5 +295,3 @@ function endOfTurn(): Promise<void> {
 	// The queue of process.nextTick is looked at when that of the microtasks is empty.
 	return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
-
-function saidHereWhatIsWrong(): void {}

@@ -1,7 +1,8 @@
 /** What a power cut may leave of a volume: every outcome that POSIX allows, as far as a bound lets them be tried. */
 import { contentsAfterCrash, type NamedContent } from './content-after-crash.ts';
+import type { DirectoryNode, EntryChange, FileNode, FileState } from './inodes.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
-import type { DirectoryNode, EntryChange, FileNode, FileState, Survivors, Volume } from './volume.ts';
+import type { Survivors, Volume } from './volume.ts';
 
 /** A bound on the states of one crash, and the seed of the choice where there are more. */
 export interface CrashStateOptions {

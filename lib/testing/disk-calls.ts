@@ -1,5 +1,5 @@
 /** The calls that a simulated disk receives: numbered, recorded, made to fail, and cut off by a crash. */
-import { systemError } from './volume.ts';
+import { systemError } from './system-error.ts';
 
 /**
  * What a call is named in the log and in {@link Fault}s: the port's own names; calls on an open directory and

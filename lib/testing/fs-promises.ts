@@ -4,7 +4,7 @@ import type * as nodeFsPromises from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument } from '../errors.ts';
 import type { Awaitable, FileStat, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
-import { systemError } from './volume.ts';
+import { systemError } from './system-error.ts';
 
 /** What there is of `node:fs/promises`. Options beyond those of files as text or bytes are not supported, and refused. */
 export type FsPromises = Pick<

@@ -1,17 +1,9 @@
 /** The open files of a simulated disk: what a handle may do, what a write takes, and who holds which lock. */
 import type { FileStat, LockAttempt, OpenDirectory, OpenFile, OpenFileSync, OpenMode } from '../ports/file-system.ts';
 import type { CallName, CallPlan, CallSequence } from './disk-calls.ts';
-import {
-	type DirectoryNode,
-	type FileNode,
-	type Inode,
-	rewritten,
-	spoil,
-	syncDirectory,
-	syncFile,
-	systemError,
-	type Volume,
-} from './volume.ts';
+import { type DirectoryNode, type FileNode, type Inode, rewritten, spoil, syncDirectory, syncFile } from './inodes.ts';
+import { systemError } from './system-error.ts';
+import type { Volume } from './volume.ts';
 
 /** One open handle. `elsewhere`: another program's, neither counted nor ever closed by the library. */
 export interface Handle {

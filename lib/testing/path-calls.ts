@@ -1,8 +1,10 @@
 /** The calls on paths of a simulated disk: what they look for, what they change, how they fail. */
 import type { FileStat, OpenMode } from '../ports/file-system.ts';
 import type { CallName, CallPlan } from './disk-calls.ts';
+import { type DirectoryNode, type FileNode, type Inode, syncDirectory } from './inodes.ts';
 import { type Handle, type HandleTable, statOf } from './open-handles.ts';
-import { type DirectoryNode, type FileNode, type Inode, syncDirectory, systemError, type Volume } from './volume.ts';
+import { systemError } from './system-error.ts';
+import type { Volume } from './volume.ts';
 
 /** What the calls on paths need to know of their disk. */
 export interface PathRules {

@@ -10,10 +10,11 @@ import {
 	type Fault,
 	type ShortWrite,
 } from './disk-calls.ts';
+import type { FileNode } from './inodes.ts';
 import { HandleTable } from './open-handles.ts';
 import { PathCalls } from './path-calls.ts';
 import { randomHex64, type SeededRandom, seededRandom } from './seeded-random.ts';
-import { type FileNode, Volume } from './volume.ts';
+import { Volume } from './volume.ts';
 
 /** How a simulated disk behaves. */
 export interface SimulatedDiskOptions {
