@@ -1,4 +1,4 @@
-/** Writes the report: a page, and charts for the README. */
+/** Writes the report: a page, and charts for other pages. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { writeFile } from 'durable-json';
@@ -8,8 +8,8 @@ import { renderPage } from './page.ts';
 import { summarise } from './summary.ts';
 import { standalone } from './svg.ts';
 
-/** Those that the README may show. */
-const FOR_README = [
+/** Those that other pages may show. */
+const AS_FILES = [
 	'burst-saves-per-second',
 	'awaited-saves-per-second',
 	'awaited-saves-per-second-slow',
@@ -25,7 +25,7 @@ const WIDTH = 640;
 export async function writeReport(results: Results, folder: string): Promise<string> {
 	mkdirSync(folder, { recursive: true });
 	for (const { id, title, svg } of drawCharts(summarise(results), results.slowSyncMs, WIDTH)) {
-		if (FOR_README.includes(id)) await writeFile(path.join(folder, `${id}.svg`), standalone(svg, title));
+		if (AS_FILES.includes(id)) await writeFile(path.join(folder, `${id}.svg`), standalone(svg, title));
 	}
 	const page = path.join(folder, 'report.html');
 	await writeFile(page, renderPage(results));
