@@ -122,6 +122,7 @@ it.each<[MutantName, typeof onGoodDisks, RegExp]>([
 	['directory sync before the rename', onGoodDisks, /missing|older/],
 	['sync of created parents dropped', onGoodDisks, /missing/],
 	['written in place', onGoodDisks, /torn/],
+	['acknowledged early', onGoodDisks, /missing|older/],
 	['rename not awaited', onGoodDisks, /missing|older|ENOENT/],
 	['backup rotated before the sync', withBackups, /generations after a save that failed/],
 	['file sync dropped', withBackups, /a generation is torn/],
