@@ -137,12 +137,14 @@ async function cutOnce(medium: Medium, writer: string): Promise<string[]> {
 	const child = startChild(saver(writer), [mountPoint()]);
 	const closed = new Promise((resolve) => child.once('close', resolve));
 	let output = '';
-	await new Promise<void>((resolve) => {
+	const saving = new Promise<void>((resolve) => {
 		child.stdout?.on('data', (chunk: Buffer) => {
 			output += chunk.toString();
 			if (output.length > 40) resolve();
 		});
 	});
+	await Promise.race([saving, closed]);
+	expect(output.length, 'what the process told before it ended').toBeGreaterThan(40);
 	await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
 	// What is told before the shutdown is promised; what comes after it is not looked at.
 	const acknowledged = new Map<string, number>();
