@@ -10,8 +10,8 @@ const config: ReturnType<typeof defineConfig> = defineConfig(({ mode }) => ({
 		pool: 'forks',
 		// Two at least: many tests wait for the disk, or for a child.
 		maxWorkers: Math.max(2, availableParallelism() - 1),
-		// Real disks have slow moments; a promise that never settles must still end its test.
-		testTimeout: mode === 'crash' ? 1_800_000 : 30_000,
+		// Real disks and shared machines have slow moments; a promise that never settles must still end its test.
+		testTimeout: mode === 'crash' ? 1_800_000 : 120_000,
 		hookTimeout: 30_000,
 		teardownTimeout: 5_000,
 		// The JSON report is what .ci/run takes its tally from.

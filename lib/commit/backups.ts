@@ -106,6 +106,10 @@ export function keepBackupSync({ fileSystem }: CommitPorts, target: Target, coun
 	} catch (error) {
 		if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
 		skipped(target, 'unknown');
+		return;
+	}
+	for (let number = count + 1; sync.lstat(backupPath(target, number)) !== undefined; number++) {
+		removeIfPresentSync(sync, backupPath(target, number));
 	}
 }
 
@@ -150,19 +154,17 @@ async function conditionOf(fileSystem: FileSystem, target: Target, stat: FileSta
 }
 
 /**
- * What makes the first number free: from the end, up to the first gap. Where two numbers are names of one file, rename(2)
- * would do nothing: one of them goes.
+ * What makes the first number free: from the end, up to the first gap. The oldest takes the number after the last until the
+ * document has the first one, so that none is given up for one that cannot be made. Where two numbers are names of one file,
+ * rename(2) would do nothing: one of them goes.
  */
 function shifts(standing: readonly (FileStat | undefined)[], count: number): { from: number; to?: number }[] {
 	const gap = standing.indexOf(undefined);
-	const last = gap === -1 ? count - 1 : gap;
 	const steps: { from: number; to?: number }[] = [];
-	for (let from = last; from >= 1; from--) {
-		const twins = standing[from - 1]?.identity === standing[from]?.identity;
+	for (let from = gap === -1 ? count : gap; from >= 1; from--) {
+		const twins = from < count && standing[from - 1]?.identity === standing[from]?.identity;
 		steps.push(twins ? { from } : { from, to: from + 1 });
 	}
-	// Of a single one, the number after it is taken until that is removed with all that are too many.
-	if (count === 1 && gap === -1) steps.push({ from: 1, to: 2 });
 	return steps;
 }
 

@@ -168,7 +168,13 @@ async function openFile(port: FileSystem, path: string, flag: string, mode?: num
 	if (plan === undefined)
 		throw invalidArgument('flag', `one of ${Object.keys(PLANS).join(', ')}: others are not simulated`, flag);
 	const file = await openFirst(port, path, plan.modes, mode);
-	if (plan.truncates === true) await file.truncate(0);
+	try {
+		if (plan.truncates === true) await file.truncate(0);
+	} catch (error) {
+		// O_TRUNC is a part of open(2), which gives no descriptor where it fails.
+		await file.close();
+		throw error;
+	}
 	return new SimulatedFileHandle(file, flag.startsWith('a'));
 }
 

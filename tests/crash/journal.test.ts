@@ -265,6 +265,8 @@ describe('the exploration finds', () => {
 
 	it.each<[MutantName, ReadonlyArray<((disk: SimulatedDisk) => void) | undefined>]>([
 		['file sync dropped', [undefined]],
+		// A checkpoint that takes the place of the entries before it is durable.
+		['file sync after the rename', [undefined]],
 		['directory sync dropped', [undefined]],
 		['directory sync not awaited', [undefined]],
 		['sync errors swallowed', faults],

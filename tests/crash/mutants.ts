@@ -277,6 +277,36 @@ class LocksIgnored extends PassingPort {
 	}
 }
 
+/** Removes lock files wherever it looks for leftovers, as if those were some. */
+class LockFilesRemoved extends PassingPort {
+	override async readdir(path: string): Promise<string[]> {
+		const names = await this.inner.readdir(path);
+		for (const name of names) if (name.startsWith('.dj1l')) await this.inner.unlink(`${path}/${name}`);
+		return names;
+	}
+}
+
+/** Does what comes last, the rename and the sync of its directory, in the right order, but only after it has said so. */
+class AcknowledgedEarly extends PassingPort {
+	#last: Promise<unknown> = Promise.resolve();
+
+	override async rename(from: string, to: string): Promise<void> {
+		this.#later(() => this.inner.rename(from, to));
+	}
+
+	override wrapDirectory(directory: OpenDirectory): OpenDirectory {
+		return {
+			...directory,
+			sync: async () => this.#later(() => directory.sync()),
+			close: async () => this.#later(() => directory.close()),
+		};
+	}
+
+	#later(call: () => unknown): void {
+		this.#last = this.#last.then(call).catch(() => {});
+	}
+}
+
 /** A port that breaks one rule; with a scope, as another process would have it. */
 export type MutantPort = (disk: SimulatedDisk, scope?: object) => FileSystem;
 
@@ -296,7 +326,9 @@ export type MutantName =
 	| 'short writes taken as whole'
 	| 'written in place'
 	| 'fixed temporary name'
-	| 'locks ignored';
+	| 'locks ignored'
+	| 'lock files removed as litter'
+	| 'acknowledged early';
 
 /** All of them, by what they do wrong. */
 export const mutants: Readonly<Record<MutantName, MutantPort>> = {
@@ -316,4 +348,6 @@ export const mutants: Readonly<Record<MutantName, MutantPort>> = {
 	'written in place': (disk, scope) => new WrittenInPlace(disk, scope),
 	'fixed temporary name': (disk, scope) => new FixedTempName(disk, scope),
 	'locks ignored': (disk, scope) => new LocksIgnored(disk, scope),
+	'lock files removed as litter': (disk, scope) => new LockFilesRemoved(disk, scope),
+	'acknowledged early': (disk, scope) => new AcknowledgedEarly(disk, scope),
 };

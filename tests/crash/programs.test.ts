@@ -21,6 +21,8 @@ import { drive, History } from '../support/simulation.ts';
 import { textOf, version } from './scenarios.ts';
 
 const RUNS = LONG ? 20_000 : 250;
+/** As many of the long run as fit; one program that takes so long hangs. */
+const LIMITS = LONG ? { interruptAfterTimeLimit: 1_200_000, timeout: 60_000 } : {};
 
 const strategies: Record<string, () => Strategy> = {
 	coalesce: () => coalesce(),
@@ -285,11 +287,15 @@ class Run {
 
 describe('a random program', () => {
 	it('finds in each path what the model allows, through errors, aborts and crashes, with every strategy', async () => {
+		let runs = 0;
 		await fc.assert(
 			fc.asyncProperty(setting, fc.array(step, { maxLength: 40, size: 'max' }), async (given, program) => {
 				await new Run(given).through(program);
+				runs++;
 			}),
-			{ numRuns: RUNS },
+			{ numRuns: RUNS, ...LIMITS },
 		);
+		console.log(`${runs} random programs`);
+		expect(runs).toBeGreaterThanOrEqual(250);
 	});
 });

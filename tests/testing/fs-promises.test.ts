@@ -116,6 +116,8 @@ describe.runIf(process.platform !== 'win32')('node:fs/promises on a simulated di
 		expect(disk.peekFile('/a')?.toString()).toBe('whole');
 		disk.fail('write', { code: 'EIO' });
 		await expect(fs.writeFile('/a', 'whole')).rejects.toMatchObject({ code: 'EIO' });
+		disk.fail('truncate', { code: 'EIO' });
+		await expect(fs.open('/a', 'w')).rejects.toMatchObject({ code: 'EIO' });
 		expect(disk.openHandles()).toEqual([]);
 	});
 
