@@ -124,6 +124,11 @@ export class PendingDocument {
 		return this.#temp.pathOf;
 	}
 
+	/** Of its file. */
+	get identity(): string {
+		return this.#temp.created.identity;
+	}
+
 	/** Bytes written so far. */
 	get bytes(): number {
 		return this.#bytes;
