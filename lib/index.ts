@@ -30,7 +30,7 @@ export { type StringifyChunksOptions, stringifyChunks } from './json/stringify-c
 export type { JsonProblem } from './json/validator.ts';
 export { openJsonFile } from './json-file.ts';
 export type { JsonFile, JsonFileOptions, JsonFileWriteOptions } from './json-file-types.ts';
-export type { LockMode } from './lock/document-registry.ts';
+export type { LockMode } from './lock/claims.ts';
 export { createWriteStream, openPendingFile } from './pending-file.ts';
 export type { Clock } from './ports/clock.ts';
 export type {

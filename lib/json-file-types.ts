@@ -22,8 +22,9 @@ export interface JsonFileOptions<T = unknown>
 	 */
 	readonly onInvalid?: 'throw' | 'quarantine' | 'restore' | undefined;
 	/**
-	 * Writes check that the document is still the one that was last read or written here, by its inode, size and time, and
-	 * reject with ERR_CONFLICT where somebody else has changed it. Without `lock: 'file'` others may still come between check
+	 * Writes check that the document is still the one that was last read or written here when they were called, by its inode,
+	 * size and time, and reject with ERR_CONFLICT where somebody else has changed it. Of writes that share a commit each is
+	 * asked for itself. Without `lock: 'file'` others may still come between check
 	 * and rename. Updates need no check: they read the document first.
 	 * @defaultValue `false`
 	 */

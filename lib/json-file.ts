@@ -113,6 +113,8 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	#value: T | undefined;
 	/** The file that it was last read from, or written into; undefined where there was none. */
 	#known: string | undefined;
+	/** The file that it was last written into here. */
+	#landed: string | undefined;
 
 	constructor(path: string, writer: Writer, options: CheckedOptions<T>) {
 		this.path = path;
@@ -191,17 +193,20 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	}
 
 	#tracking(ifUnchanged: boolean): Tracking {
+		// As the caller knows it now, whatever is read until the write is made; but for what lands here.
+		const known = this.#known;
 		return {
-			assertKnown: ifUnchanged ? (existing) => this.#assertKnown(existing) : undefined,
+			assertKnown: ifUnchanged ? (existing) => this.#assertKnown(existing, known) : undefined,
 			onLanded: (stat, value) => {
-				this.#known = fingerprint(stat);
+				this.#known = this.#landed = fingerprint(stat);
 				this.#value = value as T;
 			},
 		};
 	}
 
-	#assertKnown(existing: FileStat | undefined): void {
-		if ((existing && fingerprint(existing)) === this.#known) return;
+	#assertKnown(existing: FileStat | undefined, known: string | undefined): void {
+		const standing = existing && fingerprint(existing);
+		if (standing === known || (standing !== undefined && standing === this.#landed)) return;
 		const message = `${this.path} was not written: somebody else has changed it since it was read`;
 		throw new DurableJsonError('ERR_CONFLICT', message, { path: this.path, step: 'check' });
 	}

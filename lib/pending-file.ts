@@ -87,8 +87,7 @@ class OpenPendingFile implements PendingFile {
 	async commit(): Promise<WriteReceipt> {
 		const sequence = nextSequence();
 		const registry = documentRegistry(this.#ports.fileSystem.scope);
-		registry.announce(sequence);
-		return this.#next(async () => {
+		const committed = this.#next(async () => {
 			try {
 				this.#assertOpen();
 				this.#state = 'over';
@@ -105,6 +104,24 @@ class OpenPendingFile implements PendingFile {
 				this.#stopListening?.();
 			}
 		});
+		registry.announce(sequence, {
+			path: this.path,
+			lease: this.#lease,
+			overwrites: true,
+			settled: committed.catch(toldToItsCaller),
+			hurry() {},
+			commitSync: () => {
+				throw new DurableJsonError(
+					'ERR_UNSUPPORTED',
+					`${this.path} was not written synchronously: it is a pending file`,
+					{
+						path: this.path,
+						step: 'rename',
+					},
+				);
+			},
+		});
+		return committed;
 	}
 
 	async discard(): Promise<void> {

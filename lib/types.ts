@@ -89,7 +89,8 @@ export interface WriteLinesOptions extends FileOptions {
 	/**
 	 * Any Standard Schema validator (zod, valibot, arktype, ...), also an asynchronous one. A value is validated at the call,
 	 * a function's when its commit starts, JSON Lines row by row; what is written is the validator's output. A value that is
-	 * not valid is rejected with ERR_VALIDATION and changes nothing, nor what waits. It cannot contain async iterables.
+	 * not valid is rejected with ERR_VALIDATION and changes nothing, nor what waits. It cannot contain async iterables. While an
+	 * asynchronous validator works, newer writes of the path go ahead; updates wait for it, until a `signal` gives it up.
 	 */
 	readonly schema?: StandardSchemaV1 | undefined;
 }

@@ -6,6 +6,7 @@ import { createJsonSource } from './json/json-source.ts';
 import { Lease, runUnder } from './lock/lease.ts';
 import type { CheckedJsonOptions } from './options.ts';
 import type { FileSystem } from './ports/file-system.ts';
+import { promiseOf } from './promise-like.ts';
 import { parseDocument } from './read-document.ts';
 import { bytesOf, type Transform } from './schedule/transform.ts';
 import { validate } from './validation.ts';
@@ -31,7 +32,8 @@ export function updateContent(fileSystem: FileSystem, { fn, initial, json }: Upd
 		let returned: unknown;
 		try {
 			returned = runUnder(fileSystem, lease, () => fn(current));
-			if (returned instanceof Promise) returned = yield* waitFor(returned);
+			const promise = promiseOf(returned);
+			if (promise !== undefined) returned = yield* waitFor(promise);
 		} finally {
 			void lease.end();
 		}

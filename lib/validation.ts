@@ -1,6 +1,7 @@
 /** Validation by any validator that follows Standard Schema (https://standardschema.dev). */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { DurableJsonError, type ValidationIssue } from './errors.ts';
+import { promiseOf } from './promise-like.ts';
 
 /**
  * The validator's output for a value, or a promise of it where the validator is asynchronous. Throws, or rejects with,
@@ -14,9 +15,9 @@ export function validate<T>(
 	place = '',
 ): T | Promise<T> {
 	const result = schema['~standard'].validate(value);
-	return result instanceof Promise
-		? result.then((settled) => outputOf(settled, path, place))
-		: outputOf(result, path, place);
+	const promise = promiseOf(result) as Promise<StandardSchemaV1.Result<T>> | undefined;
+	if (promise !== undefined) return promise.then((settled) => outputOf(settled, path, place));
+	return outputOf(result as StandardSchemaV1.Result<T>, path, place);
 }
 
 function outputOf<T>(result: StandardSchemaV1.Result<T>, path: string, place: string): T {

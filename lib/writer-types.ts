@@ -1,5 +1,5 @@
 /** The public types of a writer: its options, its face and its figures. */
-import type { LockMode } from './lock/document-registry.ts';
+import type { LockMode } from './lock/claims.ts';
 import type { DurationSummary } from './schedule/counters.ts';
 import type { Strategy } from './schedule/strategy.ts';
 import type {
@@ -24,8 +24,10 @@ export interface WriterOptions extends Ports {
 	readonly strategyFor?: ((path: string) => Strategy | undefined) | undefined;
 	/**
 	 * How many values may wait, of all paths together, that no commit has begun to read; a call beyond that is rejected
-	 * with ERR_QUEUE_FULL, and takes no place in the order. A call that joins one which waits is always taken: of a
-	 * path with a merging strategy two values wait at most.
+	 * with ERR_QUEUE_FULL, and takes no place in the order. A value that takes the place of one which waits is always taken: of
+	 * a path that is only written, with a merging strategy, two values wait at most. Nothing takes the place of an update, nor
+	 * of a value that waits together with updates, for its asynchronous validator, or for a function whose value has a schema:
+	 * each of those counts.
 	 * @defaultValue 100,000
 	 */
 	readonly maxQueuedValues?: number | undefined;
@@ -56,7 +58,7 @@ export interface WriterOptions extends Ports {
 	 * - `none`: as `process`, and `update` is refused: the caller sees to it that nobody else reads and writes back
 	 *
 	 * While a writer of this process is open that has written a document with `file` or `none`, one that differs gets
-	 * ERR_UNSUPPORTED on that document.
+	 * ERR_UNSUPPORTED on that document. Of each writer the 10,000 documents are remembered that it has written last.
 	 * @defaultValue `'process'`
 	 */
 	readonly lock?: LockMode | undefined;
@@ -125,10 +127,16 @@ export interface JsonWriter {
 	/**
 	 * Reads the document, changes it and writes it back, as one step that no other call comes between. `fn` gets a copy of the
 	 * newest value's JSON form, of one that still waits to be written where there is one; undefined, or `initial`, where there
-	 * is no document. It returns the new value, or nothing where it has changed its copy; it may be asynchronous. A result that is no object
-	 * where the document is one is refused (ERR_INVALID_ARGUMENT): `(list) => list.push(item)` would leave a number. The updates
+	 * is no document. It returns the new value, or nothing where it has changed its copy; it may be asynchronous, and return
+	 * anything that `await` waits for. A result that is no object where the document is one is refused (ERR_INVALID_ARGUMENT): `(list) => list.push(item)` would leave a number. The updates
 	 * that wait when a commit starts share it, in the order of their calls, each seeing the one before; one that throws
 	 * rejects with what it threw, and changes nothing. Resolves with the new value (the schema's output) when it is durable.
+	 *
+	 * Writes of the document that were called before wait no longer for their strategy, and land first, of whichever writer of
+	 * this thread; so does what an asynchronous validator still looks at. A validator that never ends holds up the updates of
+	 * its path, what is called after them, `flush` and `close`: give its write a `signal`. Two cases are left: a write that is
+	 * made by another spelling of the path (a link) after an update of the batch which waits, and before another one that joins
+	 * it, is overtaken unseen; and so is one that waits for the lock under which the update is called.
 	 *
 	 * The whole document is parsed and serialised for each update. A document that is missing is read from its newest good
 	 * backup, where it has one.
@@ -170,7 +178,9 @@ export interface JsonWriter {
 	 * may be called at any time, also after `close`. Promises of the calls settle as usual.
 	 *
 	 * Throws what could not be written, after all else has been: an error, or an AggregateError of several. A stream, a
-	 * generator or an async iterable cannot be read synchronously (ERR_UNSUPPORTED); it is still written where the process goes on. A temporary
+	 * generator or an async iterable cannot be read synchronously, nor is an asynchronous validator or update waited for
+	 * (ERR_UNSUPPORTED); they are still written where the process goes on. So is a value that the disk refuses; an update that it
+	 * refuses is rejected, as its function is not called again. A temporary
 	 * file that was just being opened may stay when the process ends: the next start removes it.
 	 */
 	flushSync(): void;

@@ -1,12 +1,14 @@
 /** The writer: takes calls, gives each its place in the order, and keeps one lane for each path at work. */
+import type { SyncLanding } from './commit/active-commit.ts';
 import { mayBeSame } from './commit/spelling.ts';
 import { sweepDirectory } from './commit/sweep.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { type Content, fileContent, linesContent, noContent, sizeOf, valueContent } from './content.ts';
 import { codeOf, DurableJsonError, invalidArgument, warn } from './errors.ts';
 import { holdSource, releaseSource } from './json/one-shot.ts';
+import type { LockMode } from './lock/claims.ts';
 import { LOCK_TIMEOUT_MS } from './lock/document-lock.ts';
-import { documentRegistry, type LockMode } from './lock/document-registry.ts';
+import { documentRegistry } from './lock/document-registry.ts';
 import { type Lease, leaseOf, reentrant } from './lock/lease.ts';
 import {
 	asOptions,
@@ -22,16 +24,17 @@ import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { FileStat } from './ports/file-system.ts';
 import { baseReader } from './read-document.ts';
-import { syncLandings } from './schedule/commit-batch-sync.ts';
 import { IdleHistories } from './schedule/commit-history.ts';
 import { CallCounters, CommitCounters } from './schedule/counters.ts';
 import { UntoldFailures } from './schedule/failures.ts';
 import type { Lane, LaneContext } from './schedule/lane.ts';
 import { Lanes } from './schedule/lanes.ts';
+import { Preparations } from './schedule/preparations.ts';
 import { commitSlots } from './schedule/slots.ts';
 import { checkStrategy, coalesce } from './schedule/strategies.ts';
 import type { Strategy } from './schedule/strategy.ts';
 import { type Request, Submission } from './schedule/submission.ts';
+import { syncLandings } from './schedule/sync-landings.ts';
 import { nextSequence } from './shared-state.ts';
 import type {
 	FileData,
@@ -74,8 +77,7 @@ export class Writer implements JsonWriter {
 	readonly #context: LaneContext;
 	readonly #onError: (error: unknown) => void;
 	readonly #lanes: Lanes;
-	/** By path: calls whose asynchronous validators have not answered yet. */
-	readonly #validations = new Map<string, Promise<void>>();
+	readonly #preparations: Preparations;
 	readonly #calls = new CallCounters();
 	readonly #commits = new CommitCounters();
 	readonly #maxQueuedValues: number;
@@ -111,10 +113,15 @@ export class Writer implements JsonWriter {
 			histories: new IdleHistories(),
 			strategyFor: (path) => checkedStrategy(strategyFor?.(path)) ?? strategy,
 			onError: this.#onError,
-			lock: { mode: lock, timeoutMs: checkTimeout('lockTimeoutMs', lockTimeoutMs), claims: new Set() },
+			lock: {
+				mode: lock,
+				timeoutMs: checkTimeout('lockTimeoutMs', lockTimeoutMs),
+				claims: documentRegistry(fileSystem.scope).claimsOf(lock),
+			},
 			base: baseReader,
 		};
 		this.#lanes = new Lanes(this.#context);
+		this.#preparations = new Preparations(documentRegistry(fileSystem.scope));
 	}
 
 	/** Not an async function, which would make a second promise for each call of a burst. */
@@ -151,9 +158,6 @@ export class Writer implements JsonWriter {
 		}
 		const { initial } = asOptions<UpdateOptions<T>>(options);
 		const job = { fn: fn as (current: unknown) => unknown, initial, json: checkJsonOptions(options) };
-		// It is to see what was written before it.
-		const validations = this.#validations.get(absolute);
-		if (validations !== undefined) await validations;
 		const content = updateContent(this.#ports.fileSystem, job);
 		await this.#submit(absolute, options, tracking === undefined ? content : tracked(content, tracking), 'update')
 			.promise;
@@ -184,7 +188,7 @@ export class Writer implements JsonWriter {
 		const wanted = path === undefined ? undefined : toAbsolutePath(path);
 		const isWanted = (other: string): boolean =>
 			wanted === undefined || mayBeSame(this.#ports.fileSystem, other, wanted);
-		await Promise.all(Array.from(this.#validations, ([other, validation]) => isWanted(other) && validation));
+		await this.#preparations.wait(isWanted);
 		await Promise.all(this.#lanes.flushable(wanted).map((lane) => lane.flush()));
 		throwAll(this.#failures.take(isWanted), 'scheduled writes failed');
 	}
@@ -199,9 +203,12 @@ export class Writer implements JsonWriter {
 				return undefined;
 			}
 		};
+		const newestOf = (path: string): number => this.#lanes.find(path, undefined)?.newestSequence ?? 0;
+		errors.push(...this.#preparations.unready(newestOf));
 		// Newest first, so that the newest spelling of a document answers for the others.
-		const landings = this.#lanes.newestFirst().map((lane) => attempt(() => lane.commitSync()));
-		syncLandings(this.#ports, landings, this.#commits, attempt);
+		const landings: SyncLanding[] = [];
+		for (const lane of this.#lanes.newestFirst()) attempt(() => lane.commitSync(landings));
+		syncLandings(this.#ports.fileSystem, landings, this.#commits, attempt);
 		throwAll(errors, 'documents were not written synchronously');
 	}
 
@@ -274,8 +281,10 @@ export class Writer implements JsonWriter {
 		}
 		const submission = new Submission(request, nextSequence(), this.#ports.clock.monotonicMs(), this.#calls);
 		const validation = prepare && this.#prepare(submission, prepare);
-		if (validation !== undefined) this.#submitValidated(submission, validation, lane.lease);
-		else if (!submission.settled) this.#enter(lane, submission);
+		if (submission.settled) return submission;
+		if (validation !== undefined || this.#preparations.holds(absolute, kind === 'update')) {
+			this.#enterLater(submission, validation, lane.lease);
+		} else this.#enter(lane, submission);
 		return submission;
 	}
 
@@ -291,15 +300,15 @@ export class Writer implements JsonWriter {
 		signal?.throwIfAborted();
 		const lease = leaseOf(this.#ports.fileSystem, path);
 		if (lease?.kind === 'update') throw reentrant(lease);
-		const full = this.#lanes.find(path, lease)?.joins(request) === true ? undefined : this.#fullBy(request);
-		if (full === undefined) return this.#lanes.of(path, lease);
-		const message = `too much waits to be written (${full}): nothing was done for ${path}`;
-		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
+		const replaces =
+			this.#lanes.find(path, lease)?.replaces(request) === true && !this.#preparations.holds(path, false);
+		if (!replaces) this.#assertRoom(request);
+		return this.#lanes.of(path, lease);
 	}
 
-	#enter(lane: Lane, submission: Submission, announced = false): void {
+	#enter(lane: Lane, submission: Submission, late = false): void {
 		this.#lanes.enter(lane);
-		lane.submit(submission, announced);
+		lane.submit(submission, late);
 	}
 
 	/** Validates a call's value. @returns undefined where that is done. */
@@ -313,36 +322,38 @@ export class Writer implements JsonWriter {
 		}
 	}
 
-	/** The call keeps its place in the order; newer ones go ahead meanwhile, and then answer for it. */
-	#submitValidated(submission: Submission, validation: Promise<void>, lease: Lease | undefined): void {
+	/** The call keeps its place in the order while it is made ready. */
+	#enterLater(submission: Submission, validation: Promise<void> | undefined, lease: Lease | undefined): void {
 		const { path } = submission.request;
-		const registry = documentRegistry(this.#ports.fileSystem.scope);
-		registry.announce(submission.sequence);
-		submission.listen((reason) => submission.reject(reason));
-		const submitted = validation.then(() => {
-			if (submission.settled) throw new Error('aborted meanwhile');
-			this.#enter(this.#lanes.of(path, lease), submission, true);
-		});
-		const settled = submitted.catch((error: unknown) => {
-			registry.found(submission.sequence);
+		try {
+			this.#assertRoom(submission.request, 1);
+		} catch (error) {
+			validation?.catch(notAskedFor);
 			submission.drop();
 			submission.reject(error);
-		});
-		const before = this.#validations.get(path);
-		const all = Promise.all([before, settled]).then(() => {
-			if (this.#validations.get(path) === all) this.#validations.delete(path);
-		});
-		this.#validations.set(path, all);
-		lease?.track(all);
+			return;
+		}
+		const enter = (hurried: boolean): void => {
+			const lane = this.#lanes.of(path, lease);
+			this.#enter(lane, submission, true);
+			if (hurried) void lane.flush();
+		};
+		this.#preparations.add(submission, { lease, validation, enter });
 	}
 
-	/** @returns the limit that a call would exceed, in words */
-	#fullBy({ kind, heldBytes }: Request): string | undefined {
-		const { queuedValues, queuedBytes } = this.#calls;
-		if (kind === 'remove' || queuedValues === 0) return undefined;
-		if (queuedValues >= this.#maxQueuedValues) return `${queuedValues} values, maxQueuedValues`;
-		if (queuedBytes + heldBytes <= this.#maxQueuedBytes) return undefined;
-		return `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
+	/** Throws ERR_QUEUE_FULL where a call would exceed a limit. @param counted how much of it is counted already */
+	#assertRoom({ path, kind, heldBytes }: Request, counted: 0 | 1 = 0): void {
+		const queuedValues = this.#calls.queuedValues - counted;
+		const queuedBytes = this.#calls.queuedBytes - counted * heldBytes;
+		if (kind === 'remove' || queuedValues === 0) return;
+		let full: string | undefined;
+		if (queuedValues >= this.#maxQueuedValues) full = `${queuedValues} values, maxQueuedValues`;
+		else if (queuedBytes + heldBytes > this.#maxQueuedBytes) {
+			full = `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
+		}
+		if (full === undefined) return;
+		const message = `too much waits to be written (${full}): nothing was done for ${path}`;
+		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
 	}
 
 	#sweep(directory: string): void {
@@ -355,13 +366,15 @@ export class Writer implements JsonWriter {
 			await this.flush();
 		} finally {
 			await Promise.all(this.#sweeps);
-			if (this.#closing !== undefined)
-				documentRegistry(this.#ports.fileSystem.scope).disclaim(this.#context.lock.claims);
+			if (this.#closing !== undefined) this.#context.lock.claims.giveUp();
 		}
 	}
 }
 
 function nothingToClose(): void {}
+
+/** The call has been refused. */
+function notAskedFor(): void {}
 
 function tracked(content: Content, { assertKnown, onLanded }: Tracking): Content {
 	const { value, written } = content;

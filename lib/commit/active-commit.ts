@@ -5,25 +5,36 @@
  * one. So the temporary file is unlinked: either the rename finds nothing any more, or it was made before.
  */
 import type { SyncFileSystem } from '../ports/file-system.ts';
+import type { Durability } from '../types.ts';
 import { OwnFailure } from './own-failure.ts';
 import { removeIfPresentSync } from './temp-file.ts';
 import type { TempState } from './temp-name.ts';
+
+/** A document that was given its name synchronously; its directory is still to be synced. */
+export interface SyncLanding {
+	readonly directory: string;
+	readonly durability: Durability;
+	/** Answers the calls whose value, or a newer one, it is. */
+	settle(directorySynced: boolean): void;
+}
 
 export class ActiveCommit {
 	/** The place in the order of what it writes. */
 	sequence: number;
 	/** Commits it synchronously; undefined where its bytes cannot be had again. */
-	readonly commitSync: (() => void) | undefined;
+	readonly commitSync: ((landings: SyncLanding[]) => void) | undefined;
 	/** True once it is to come to nothing: its document is written by somebody else. */
 	displaced = false;
 	/** Throws where the document may not be replaced any more, for another reason. */
 	guard: (() => void) | undefined;
 	/** Called when it is displaced: it may be waiting for the caller's data. */
 	onDisplaced: (() => void) | undefined;
+	/** Of its temporary file, which becomes the document; undefined as long as there is none. */
+	identity: string | undefined;
 	/** Where its temporary file is, or will be when that is opened. */
 	pathOf: ((state: TempState) => string) | undefined;
 
-	constructor(sequence: number, commitSync?: () => void) {
+	constructor(sequence: number, commitSync?: (landings: SyncLanding[]) => void) {
 		this.sequence = sequence;
 		this.commitSync = commitSync;
 	}

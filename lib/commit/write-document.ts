@@ -92,9 +92,11 @@ class Commit {
 		this.#transfer = new Transfer({
 			path: this.#target.path,
 			source,
-			open: () => {
+			open: async () => {
 				const options = { durability, mode, sequence, backups, content, brief: source.done, onNamed };
-				return PendingDocument.open(this.#ports, this.#target, options);
+				const document = await PendingDocument.open(this.#ports, this.#target, options);
+				active.identity = document.identity;
+				return document;
 			},
 			signal,
 			active,

@@ -11,12 +11,11 @@ import { DurableJsonError } from '../errors.ts';
 import type { SyncFileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import type { Durability } from '../types.ts';
+import { Arrival, type Travellers } from './arrival.ts';
+import { type Claimed, Claims, type LockMode } from './claims.ts';
 import type { FileLock } from './file-lock.ts';
 import type { Lease } from './lease.ts';
 import type { LockWait } from './lock-wait.ts';
-
-/** How the writers of a document keep others out. */
-export type LockMode = 'none' | 'process' | 'file';
 
 /** The newest commit of a document. */
 export interface Landed {
@@ -91,12 +90,13 @@ export interface Entrance {
 
 export class DocumentRegistry {
 	readonly #documents = new Map<string, DocumentEntry>();
-	/** Writes that have not found their document yet, in their order: how much had landed when each was announced. */
-	readonly #searching = new Map<number, number>();
+	/** Calls that have not found their document yet, by their place in the order, as they were announced. */
+	readonly #searching = new Map<number, Arrival>();
+	/** The same by path. */
+	readonly #onPath = new Map<string, Map<number, Arrival>>();
 	/** Documents without users, remembered for those. */
 	readonly #remembered = new Set<string>();
-	/** Documents of writers with another mode than the default. */
-	readonly #claims = new Map<string, { readonly mode: LockMode; readonly writers: number }>();
+	readonly #claimed: Claimed = new Map();
 	#landings = 0;
 
 	/** How much has landed so far, on all documents. */
@@ -110,14 +110,43 @@ export class DocumentRegistry {
 		return this.#landings;
 	}
 
-	/** A write of this place in the order is under way. Each call needs one of {@link found}. */
-	announce(sequence: number): void {
-		if (!this.#searching.has(sequence)) this.#searching.set(sequence, this.#landings);
+	/** A call of this place in the order is under way. Each needs one of {@link found}; the newest says who it travels with. */
+	announce(sequence: number, travellers: Travellers): void {
+		const arrival = new Arrival(travellers, this.#searching.get(sequence)?.landings ?? this.#landings);
+		this.#searching.set(sequence, arrival);
+		const { path } = travellers;
+		const onPath = this.#onPath.get(path);
+		if (onPath === undefined) this.#onPath.set(path, new Map([[sequence, arrival]]));
+		else onPath.set(sequence, arrival);
 	}
 
-	/** The write has found its document, or never will. */
+	/**
+	 * Those that were called before this place in the order, may change the document, and do not build on what stands there.
+	 * Who is under a lock must not wait for those who are not.
+	 */
+	overwritingBefore(sequence: number, lease: Lease | undefined): Arrival[] {
+		const arrivals: Arrival[] = [];
+		for (const [place, arrival] of this.#searching) {
+			const { overwrites, lease: theirs } = arrival.travellers;
+			if (place < sequence && overwrites && (lease === undefined || theirs === lease)) arrivals.push(arrival);
+		}
+		return arrivals;
+	}
+
+	/** Is a value of others on its way, by the path as it is spelt here, that was announced after this place in the order? */
+	overwrittenSince(sequence: number, path: string, own: readonly Travellers[]): boolean {
+		for (const [place, { travellers }] of this.#onPath.get(path) ?? []) {
+			if (place > sequence && travellers.overwrites && !own.includes(travellers)) return true;
+		}
+		return false;
+	}
+
+	/** The call has found its document, or never will. */
 	found(sequence: number): void {
+		const path = this.#searching.get(sequence)?.travellers.path;
 		this.#searching.delete(sequence);
+		const onPath = path === undefined ? undefined : this.#onPath.get(path);
+		if (path !== undefined && onPath?.delete(sequence) && onPath.size === 0) this.#onPath.delete(path);
 		for (const key of this.#remembered) {
 			const entry = this.#documents.get(key);
 			if (entry !== undefined && entry.users === 0 && this.#isAwaited(entry)) break;
@@ -153,32 +182,17 @@ export class DocumentRegistry {
 		}
 	}
 
-	/**
-	 * A writer that keeps others out otherwise than by default says so, for as long as it is open. Throws ERR_UNSUPPORTED
-	 * where another one does it differently: they would not keep each other out.
-	 * @param claims what the writer has said so far; {@link DocumentRegistry.disclaim} takes it back
-	 */
-	claim(key: string, mode: LockMode, claims: Set<string>, path: string): void {
-		if ((mode === 'process' && this.#claims.size === 0) || claims.has(key)) return;
-		const claimed = this.#claims.get(key);
-		if (claimed !== undefined && claimed.mode !== mode) {
-			const message = `${path} has a writer with lock: '${claimed.mode}' in this process; this one has lock: '${mode}'`;
-			throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'lock' });
-		}
-		if (mode === 'process') return;
-		claims.add(key);
-		this.#claims.set(key, { mode, writers: (claimed?.writers ?? 0) + 1 });
+	/** Throws ERR_UNSUPPORTED where another writer keeps others out of the document otherwise: they would not keep each other out. */
+	assertMode(key: string, mode: LockMode, path: string): void {
+		const claimed = this.#claimed.get(key);
+		if (claimed === undefined || claimed.mode === mode) return;
+		const message = `${path} has a writer with lock: '${claimed.mode}' in this process; this one has lock: '${mode}'`;
+		throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'lock' });
 	}
 
-	/** The writer is closed. */
-	disclaim(claims: Set<string>): void {
-		for (const key of claims) {
-			const claimed = this.#claims.get(key);
-			if (claimed === undefined) continue;
-			if (claimed.writers === 1) this.#claims.delete(key);
-			else this.#claims.set(key, { ...claimed, writers: claimed.writers - 1 });
-		}
-		claims.clear();
+	/** The claims of a writer, of which there are none yet. */
+	claimsOf(mode: LockMode): Claims {
+		return new Claims(this.#claimed, mode);
 	}
 
 	/** Runs `work` at once, also where somebody is at work on the document: their commit is to be displaced. */
@@ -212,7 +226,7 @@ export class DocumentRegistry {
 
 	#isAwaited(entry: DocumentEntry): boolean {
 		const [oldest] = this.#searching.values();
-		return oldest !== undefined && entry.changedSince(oldest);
+		return oldest !== undefined && entry.changedSince(oldest.landings);
 	}
 }
 

@@ -4,9 +4,11 @@
  * The value before the newest is kept as well, where it can still be read later: should the newest fail by itself or be
  * aborted, its caller alone is told, and the one before is written.
  */
+import type { Target } from '../commit/target.ts';
 import { DurableJsonError, messageOf } from '../errors.ts';
 import type { ByteSource } from '../json/byte-source.ts';
 import { createFileDataSource } from '../json/file-data-source.ts';
+import type { Landed } from '../lock/document-registry.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type Milliseconds, type WriteReceipt } from '../types.ts';
 import { type Ground, Steps } from './steps.ts';
@@ -33,12 +35,14 @@ export interface Sealed extends Candidate {
 }
 
 export class Batch {
-	/** The place in the order of its first write. */
-	readonly firstSequence: number;
+	/** The places in the order that were announced for it: that of its first call, and of those that joined late. */
+	readonly announced: number[];
 	/** When its first call was made, monotonic. */
 	readonly oldestMs: Milliseconds;
 	/** When its newest call was made. */
 	newestMs: Milliseconds;
+	/** Finds its document; undefined as long as it is not its turn. */
+	search: Promise<Target> | undefined;
 	/** Called when no call is left that waits for it. */
 	onAbandoned: (() => void) | undefined;
 	readonly #path: string;
@@ -48,20 +52,36 @@ export class Batch {
 	#before: Submission | undefined;
 	/** All of its calls, where there are updates among them. */
 	#steps: Steps | undefined;
+	/** Those before, for which the values among the steps stand in. */
+	#merged: readonly Submission[] = [];
 	#durability: Durability = 'none';
 	#backups = 0;
 	/** Set while the newest is being written, where its caller can abort it. */
 	#inFlight: AbortController | undefined;
 	/** True once no newer call may join. */
 	#closed = false;
-	#renamed = false;
+	/** True once no update may join that would be the first. */
+	#begun = false;
+	#overwrites = false;
+	/** What it has landed as, once the document has its name. */
+	#landed: Landed | undefined;
 
 	constructor(path: string, first: Submission) {
-		this.firstSequence = first.sequence;
+		this.announced = [first.sequence];
 		this.oldestMs = first.submittedMs;
 		this.newestMs = first.submittedMs;
 		this.#path = path;
 		this.add(first);
+	}
+
+	/** The place in the order of its first call. */
+	get firstSequence(): number {
+		return Math.min(...this.announced);
+	}
+
+	/** Is there a call among its own that does not build on what stands? */
+	get overwrites(): boolean {
+		return this.#overwrites;
 	}
 
 	/** How many calls wait for it. */
@@ -79,11 +99,21 @@ export class Batch {
 		return !this.#closed && !this.removes;
 	}
 
-	/** May this call join? Before an update all values are kept, so that it can see them: none may be a stream. */
-	accepts({ kind, rereadable, transform }: Request): boolean {
+	/**
+	 * May this call join? Before an update all values are kept, so that it can see them: none may be a stream. A value that may
+	 * be refused for what stands there does not take the place of one that may not.
+	 */
+	accepts({ kind, rereadable, transform, assertKnown }: Request): boolean {
 		if (!this.open) return false;
 		if (this.#steps !== undefined) return rereadable && kind !== 'remove';
-		return transform === undefined || this.#newest === undefined || this.#newest.request.rereadable;
+		if (assertKnown !== undefined && this.#newest?.isConditional === false) return false;
+		if (transform === undefined) return true;
+		return !this.#begun && (this.#newest === undefined || this.#newest.request.rereadable);
+	}
+
+	/** Its turn has come. Updates join only where there are some: these wait for more than values do. */
+	begin(): void {
+		this.#begun = this.#steps === undefined;
 	}
 
 	/** Its calls, where they depend on each other. */
@@ -98,11 +128,16 @@ export class Batch {
 		this.#forgetSettled();
 	}
 
-	/** {@link Batch.carryOut}, holding the event loop. @param unsupported for a call that waits for something */
-	carryOutSync(ground: Ground, unsupported: () => Error): void {
+	/**
+	 * {@link Batch.carryOut}, holding the event loop.
+	 * @param unsupported for a call that waits for something
+	 * @returns false where there is nothing to carry out, or that has been done
+	 */
+	carryOutSync(ground: Ground, unsupported: () => Error): boolean {
 		this.#closed = true;
-		this.#steps?.carryOutSync(ground, unsupported);
+		const carriedOut = this.#steps?.carryOutSync(ground, unsupported) ?? false;
 		this.#forgetSettled();
+		return carriedOut;
 	}
 
 	/** The call whose value counts; undefined where none is left. */
@@ -132,13 +167,16 @@ export class Batch {
 		return this.#backups;
 	}
 
-	/** Has the document its name already? */
-	get isRenamed(): boolean {
-		return this.#renamed;
+	/** What it has landed as; undefined as long as the document does not have its name. */
+	get landed(): Landed | undefined {
+		return this.#landed;
 	}
 
-	add(submission: Submission): void {
+	/** @param late the call was announced by itself */
+	add(submission: Submission, late = false): void {
+		if (late) this.announced.push(submission.sequence);
 		this.newestMs = submission.submittedMs;
+		this.#overwrites ||= submission.request.kind !== 'update';
 		const dropped = this.#put(submission);
 		this.#carried.add(submission);
 		const { durability, backups } = submission.request;
@@ -156,7 +194,9 @@ export class Batch {
 		if (previous !== undefined && submission.sequence < previous.sequence) return this.#putBefore(submission);
 		this.#newest = submission;
 		if (submission.request.transform !== undefined && this.#steps === undefined) {
-			this.#steps = new Steps([this.#before, previous].filter((call) => call !== undefined));
+			const values = [this.#before, previous].filter((call) => call !== undefined);
+			this.#steps = new Steps(values);
+			this.#merged = [...this.#carried].filter((call) => !values.includes(call));
 			this.#before = undefined;
 		}
 		if (this.#steps !== undefined) {
@@ -189,11 +229,52 @@ export class Batch {
 		return { newest, sequence, begin, durability: this.#durability, backups: this.#backups, signal };
 	}
 
-	/** The document has its name: aborts come too late from now on. */
-	renamed(stat?: FileStat): void {
-		this.#renamed = true;
+	/** The document has its name: aborts come too late from now on, and newer calls are for another commit. */
+	renamed(as: Landed, stat?: FileStat): void {
+		this.#landed = as;
+		this.#closed = true;
 		const landed = this.#steps?.made?.call ?? this.#newest;
 		if (stat !== undefined) landed?.request.onLanded?.(stat);
+	}
+
+	/** Has a caller said which document it is that may be replaced? */
+	get isConditional(): boolean {
+		for (const call of this.#carried) if (call.isConditional) return true;
+		return false;
+	}
+
+	/**
+	 * Rejects the calls that may not replace this document.
+	 * @returns why the value that counts may not be written, if it is one of them: that call is left to {@link Batch.rejectNewest}
+	 */
+	refuse(existing: FileStat | undefined): { readonly reason: unknown } | undefined {
+		const writes = this.#steps?.made?.call ?? this.#newest;
+		let refusal: { readonly reason: unknown } | undefined;
+		for (const call of this.#carried) {
+			const refused = call.refusal(existing);
+			if (refused === undefined) continue;
+			// What was made of it is not to be written either.
+			if (call === writes || this.#steps !== undefined) {
+				refusal = refused;
+				continue;
+			}
+			this.#carried.delete(call);
+			call.reject(refused.reason);
+			if (call !== this.#before) continue;
+			call.drop();
+			this.#before = undefined;
+		}
+		return refusal;
+	}
+
+	/** Another document is to answer for the calls: rejects those that it may not stand in for. */
+	rejectRefused(existing: () => FileStat | undefined): void {
+		for (const call of this.#carried) {
+			const refused = call.isConditional ? call.refusal(existing()) : undefined;
+			if (refused === undefined) continue;
+			this.#carried.delete(call);
+			call.reject(refused.reason);
+		}
 	}
 
 	/** All that is left has landed. */
@@ -245,14 +326,18 @@ export class Batch {
 		return steps.made !== undefined && this.#carried.size > 0;
 	}
 
-	/** Calls that were rejected while the steps were carried out. */
+	/** The steps have been carried out: forgets calls that were rejected, and rejects those whose stand-ins were. */
 	#forgetSettled(): void {
+		const lost = this.#steps?.lost;
+		if (lost !== undefined) {
+			for (const call of this.#merged) call.reject(this.#lostError(lost.reason, lost.reason === undefined));
+		}
 		for (const call of this.#carried) if (call.settled) this.#carried.delete(call);
 	}
 
 	/** What the caller aborted the value under way with, where the commit has not noticed yet. */
 	get aborted(): { readonly reason: unknown } | undefined {
-		const signal = this.#renamed ? undefined : this.#inFlight?.signal;
+		const signal = this.#landed !== undefined ? undefined : this.#inFlight?.signal;
 		return signal?.aborted ? { reason: signal.reason as unknown } : undefined;
 	}
 
@@ -275,7 +360,7 @@ export class Batch {
 	}
 
 	#abort(submission: Submission, reason: unknown): void {
-		if (this.#renamed) return;
+		if (this.#landed !== undefined) return;
 		const alone = this.#carried.size === 1;
 		if (submission === this.#newest && this.#inFlight !== undefined && (alone || this.#before !== undefined)) {
 			// The commit notices, cleans up, and then the caller is told.

@@ -1,14 +1,16 @@
 /** Commits what a path holds in the caller's stack, for exit handlers: nothing asynchronous can be waited for there. */
-import type { ActiveCommit } from '../commit/active-commit.ts';
+import type { ActiveCommit, SyncLanding } from '../commit/active-commit.ts';
 import { removeDocumentSync, writeDocumentSync } from '../commit/commit-sync.ts';
-import { type DirectorySynced, syncDirectorySync } from '../commit/directory-sync.ts';
 import { OwnFailure } from '../commit/own-failure.ts';
 import type { Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError, type Step } from '../errors.ts';
+import type { Travellers } from '../lock/arrival.ts';
+import type { LockMode } from '../lock/claims.ts';
 import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-registry.ts';
 import { lockFileSync } from '../lock/file-lock.ts';
+import type { Lease } from '../lock/lease.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
 import type { Batch, Candidate } from './batch.ts';
@@ -17,184 +19,204 @@ import { isOvertaken } from './overtaken.ts';
 import type { BaseReader } from './steps.ts';
 import type { Submission } from './submission.ts';
 
-/** A document that has its name; its directory is still to be synced. */
-export interface SyncLanding {
-	readonly directory: string;
-	readonly durability: Durability;
-	/** False where a commit under way had renamed already, so that this one did not write. */
-	readonly wrote: boolean;
-	readonly bytes: number;
-	/** Answers the calls whose value, or a newer one, it is. */
-	settle(directorySynced: boolean): void;
-}
-
 export interface SyncCommitJob {
 	readonly ports: CommitPorts;
 	readonly path: string;
+	/** The lock of the caller's, under which the calls were made. */
+	readonly lease: Lease | undefined;
 	/** In the order of their calls; the newest value is written in the place of them all. */
 	readonly batches: readonly Batch[];
+	/** What the lane has announced: that is not waited for. */
+	readonly own: readonly Travellers[];
 	/** The lane's own commit under way. */
 	readonly active: ActiveCommit | undefined;
-	/** Keep other processes out. */
-	readonly locks: boolean;
+	readonly lock: LockMode;
 	readonly base: BaseReader;
+	readonly counters: CommitCounters;
+	/** Takes what has its name, also where something throws after that. */
+	readonly landings: SyncLanding[];
+	/** Called when calls have been answered. */
+	readonly onSettled: () => void;
 }
 
 /**
  * Writes the newest value that does not fail by itself; the callers of those that do are told by their promises. Updates are
- * carried out, each batch of them written before the next.
- * @returns undefined where nothing waits. Throws where nothing can be written synchronously.
+ * carried out, each batch of them written before the next. Throws where something cannot be written synchronously.
  */
-export function commitBatchesSync(job: SyncCommitJob): SyncLanding | undefined {
-	const { fileSystem } = job.ports;
+export function commitBatchesSync(job: SyncCommitJob): void {
 	const carriers = job.batches.filter((batch) => batch.size > 0);
-	if (carriers.length === 0) return undefined;
-	const target = resolveTargetSync(fileSystem, job.path);
-	return documentRegistry(fileSystem.scope).interrupt(target.key, (entry) => {
+	if (carriers.length === 0) return;
+	if (carriers.every(({ steps }) => steps === undefined)) {
+		atWork(job, (entry, target) => landNewest(job, carriers, entry, target));
+		return;
+	}
+	for (const batch of carriers) {
+		if (batch.steps !== undefined) letOthersGoFirst(job, batch);
+		atWork(job, (entry, target) => landUpdates(job, batch, entry, target));
+	}
+}
+
+/** Works on the document at once, whoever is at work on it. */
+function atWork(
+	{ ports, path, lock, lease }: SyncCommitJob,
+	work: (entry: DocumentEntry, target: Target) => void,
+): void {
+	const { fileSystem } = ports;
+	const registry = documentRegistry(fileSystem.scope);
+	const target = resolveTargetSync(fileSystem, path);
+	if (lease === undefined) registry.assertMode(target.key, lock, path);
+	registry.interrupt(target.key, (entry) => {
 		entry.turnTo(fileSystem.sync, target.file);
 		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
 		// Held by this process already, it keeps the others out of this commit as well.
-		const release = job.locks && entry.lock === undefined ? lockFileSync(fileSystem, target) : undefined;
+		const locks = lock === 'file' && lease === undefined && entry.lock === undefined;
+		const release = locks ? lockFileSync(fileSystem, target) : undefined;
 		try {
-			const updates = carriers.some(({ steps }) => steps !== undefined);
-			return updates ? landInOrder(job, carriers, entry, target) : landNewest(job, carriers, entry, target);
+			work(entry, target);
 		} finally {
 			release?.();
 		}
 	});
 }
 
-function landInOrder(
-	job: SyncCommitJob,
-	carriers: readonly Batch[],
-	entry: DocumentEntry,
-	target: Target,
-): SyncLanding | undefined {
-	const landings: SyncLanding[] = [];
-	if (entry.active !== undefined && entry.active !== job.active) landNewer(entry.active, job.path);
-	for (const batch of carriers) {
-		if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
-			throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
-		}
-		const readBase = (): Uint8Array | undefined => job.base.readSync(job.ports.fileSystem, job.path);
-		// Before any function is called: where it cannot be read, all is left to the process that goes on.
-		const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
-		const ground = {
-			key: target.key,
-			landedSequence: () => entry.landed?.sequence ?? 0,
-			readBase: () => (known === undefined ? readBase() : known.bytes),
-		};
-		batch.carryOutSync(ground, () => unsupported(job.path, 'the update waits for something', 'update'));
-		const landing = landNewest(job, [batch], entry, resolveTargetSync(job.ports.fileSystem, job.path));
-		if (landing !== undefined) landings.push(landing);
+/** Updates are to see what was written before them, by whomever. */
+function letOthersGoFirst({ ports, path, lease, own, landings }: SyncCommitJob, batch: Batch): void {
+	const { fileSystem } = ports;
+	const { key } = resolveTargetSync(fileSystem, path);
+	for (const arrival of documentRegistry(fileSystem.scope).overwritingBefore(batch.firstSequence, lease)) {
+		const { travellers } = arrival;
+		if (!own.includes(travellers) && arrival.leadsToSync(fileSystem, path, key)) travellers.commitSync(landings);
 	}
-	const last = landings.at(-1);
-	if (last === undefined) return undefined;
-	const wrote = landings.some((landing) => landing.wrote);
-	const durability = strongest(landings.map((landing) => landing.durability));
-	return { ...last, wrote, durability, settle: (synced) => landings.forEach(({ settle }) => settle(synced)) };
 }
 
-function landNewest(
-	job: SyncCommitJob,
-	batches: readonly Batch[],
-	entry: DocumentEntry,
-	target: Target,
-): SyncLanding | undefined {
-	const carriers = [...batches];
-	let failure: OwnFailure | undefined;
-	for (let last = carriers.at(-1); last !== undefined; last = carriers.at(-1)) {
-		if (last.isRenamed) return inPlaceAlready(target, last);
+function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, target: Target): void {
+	const { fileSystem } = job.ports;
+	if (entry.active !== undefined && entry.active !== job.active) landNewer(entry.active, job);
+	if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
+		throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
+	}
+	const readBase = (): Uint8Array | undefined => job.base.readSync(fileSystem, job.path);
+	// Before any function is called: where it cannot be read, all is left to the process that goes on.
+	const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
+	const ground = {
+		key: target.key,
+		landedSequence: () => entry.landed?.sequence ?? 0,
+		readBase: () => (known === undefined ? readBase() : known.bytes),
+		existing: () => fileSystem.sync.lstat(target.file),
+	};
+	const carriedOut = batch.carryOutSync(ground, () =>
+		unsupported(job.path, 'the update waits for something', 'update'),
+	);
+	try {
+		landNewest(job, [batch], entry, resolveTargetSync(fileSystem, job.path));
+	} catch (error) {
+		// Its functions are not called again, and others may change what they were given before it could be written later.
+		if (carriedOut && batch.landed === undefined) batch.reject(error);
+		throw error;
+	}
+}
+
+function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: DocumentEntry, target: Target): void {
+	const { sync } = job.ports.fileSystem;
+	let failure: unknown;
+	for (;;) {
+		const carriers = batches.filter(({ landed, candidate }) => landed !== undefined || candidate !== undefined);
+		// Not always the last one: a call that had to be validated comes late.
+		carriers.sort((a, b) => placeOf(a) - placeOf(b));
+		const last = carriers.at(-1);
+		if (last === undefined) break;
+		if (last.landed !== undefined) {
+			job.landings.push(inPlaceAlready(target, last));
+			return;
+		}
 		const { candidate, aborted } = last;
-		if (candidate === undefined) {
-			carriers.pop();
-			continue;
-		}
-		if (aborted !== undefined) {
-			job.active?.displace(job.ports.fileSystem.sync);
-			last.rejectNewest(aborted.reason);
-			continue;
-		}
+		if (candidate === undefined) break;
 		const { hasBegun } = candidate.newest;
+		const unwanted = aborted ?? refusalOf(job, carriers, last, sync.lstat(target.file));
+		if (unwanted !== undefined) {
+			if (hasBegun) job.active?.displace(sync);
+			if (last.steps !== undefined && aborted === undefined) last.reject(unwanted.reason);
+			else last.rejectNewest(unwanted.reason);
+			if (aborted === undefined) failure = unwanted.reason;
+			continue;
+		}
 		try {
-			return land(job, carriers, entry, target, candidate);
+			land(job, carriers, entry, target, candidate);
+			return;
 		} catch (error) {
 			if (!(error instanceof OwnFailure)) throw error;
-			failure = error;
+			failure = error.reason;
 			// One that is being written already is left to that commit: it may have been read before it went bad.
 			if (hasBegun) break;
 			last.rejectNewest(error.reason);
 		}
 	}
-	if (failure !== undefined) throw failure.reason;
-	return undefined;
+	if (failure !== undefined) throw failure;
 }
 
-/** Syncs the directories of these documents, each once, and answers the calls. `attempt` takes what is thrown. */
-export function syncLandings(
-	{ fileSystem }: CommitPorts,
-	landings: readonly (SyncLanding | undefined)[],
-	counters: CommitCounters,
-	attempt: <T>(action: () => T) => T | undefined,
-): void {
-	const done = landings.filter((landing) => landing !== undefined);
-	const wanted = new Set(done.filter(({ durability }) => durability === 'full').map(({ directory }) => directory));
-	const synced = new Map<string, DirectorySynced | undefined>();
-	for (const directory of wanted) {
-		const result = attempt(() => syncDirectorySync(fileSystem, directory));
-		synced.set(directory, result);
-		counters.directorySyncs += result?.directorySyncs ?? 0;
-	}
-	for (const { directory, durability, settle } of done) {
-		const result = synced.get(directory);
-		// A document whose directory failed to be synced is in place, and its calls are answered by what the next commit says.
-		if (durability !== 'full' || result !== undefined) settle(result?.directorySynced ?? false);
-	}
+function placeOf({ landed, candidate }: Batch): number {
+	return landed?.sequence ?? candidate?.sequence ?? 0;
 }
 
-/** A commit under way has renamed: just its directory is to be synced, and it answers its calls itself. */
+/** Tells the calls that may not replace this document. @returns why the value that counts is one of them */
+function refusalOf(
+	{ active }: SyncCommitJob,
+	carriers: readonly Batch[],
+	last: Batch,
+	existing: FileStat | undefined,
+): { readonly reason: unknown } | undefined {
+	// The commit under way has renamed, and does not know it yet: what stands there is our own.
+	if (existing !== undefined && existing.identity === active?.identity) return undefined;
+	for (const batch of carriers) if (batch !== last) batch.rejectRefused(() => existing);
+	return last.isConditional ? last.refuse(existing) : undefined;
+}
+
+/** It has its name: just its directory is to be synced, and the commit under way answers its calls. */
 function inPlaceAlready({ directory }: Target, { durability }: Batch): SyncLanding {
-	return { directory, durability, wrote: false, bytes: 0, settle: () => undefined };
+	return { directory, durability, settle: () => undefined };
 }
 
 function land(
-	{ ports, path, active }: SyncCommitJob,
+	job: SyncCommitJob,
 	carriers: readonly Batch[],
 	entry: DocumentEntry,
 	target: Target,
 	candidate: Candidate,
-): SyncLanding {
+): void {
+	const { ports, path, active } = job;
 	const { sync } = ports.fileSystem;
 	const startMs = ports.clock.monotonicMs();
 	const { newest, sequence } = candidate;
 	const durability = strongest(carriers.map((batch) => batch.durability));
-	const { active: atWork } = entry;
-	const others = atWork !== undefined && atWork !== active ? atWork : undefined;
-	if (!isOvertaken(entry, sequence) && others !== undefined && others.sequence > sequence) landNewer(others, path);
+	const { active: atWorkNow } = entry;
+	const others = atWorkNow !== undefined && atWorkNow !== active ? atWorkNow : undefined;
+	if (!isOvertaken(entry, sequence) && others !== undefined && others.sequence > sequence) landNewer(others, job);
 	const wrote = !isOvertaken(entry, sequence);
-	if (wrote) {
+	if (!wrote) {
+		for (const batch of carriers) batch.rejectRefused(() => sync.lstat(target.file));
+		if (durability !== 'none' && entry.landed?.removed === false) syncFile(ports, target);
+	} else {
 		const removed = newest.request.kind === 'remove';
 		const backups = Math.max(...carriers.map((batch) => batch.backups));
 		const bytes = commit(ports, target, candidate, { durability, backups }, () => {
 			active?.displace(sync);
 			entry.active?.displace(sync);
 		});
-		entry.landed = inPlace(sequence, bytes, removed);
-		tellLanded(newest, sync.lstat(target.file));
-	} else if (durability !== 'none' && entry.landed?.removed === false) {
-		syncFile(ports, target);
+		const landed = inPlace(sequence, bytes, removed);
+		entry.landed = landed;
+		const stat = sync.lstat(target.file);
+		for (const batch of carriers) batch.renamed(landed, batch === carriers.at(-1) ? stat : undefined);
+		count(job.counters, bytes, durability);
 	}
 	const landed = entry.landed ?? inPlace(sequence, 0, false);
-	const { bytes } = landed;
-	return {
+	job.landings.push({
 		directory: target.directory,
 		durability,
-		wrote,
-		bytes,
 		settle(directorySynced) {
 			const achieved = durability === 'full' && !directorySynced ? 'file' : durability;
-			const result = { bytes, durability: achieved, directorySynced, durationMs: ports.clock.monotonicMs() - startMs };
-			if (wrote) entry.landed = { ...landed, ...result };
+			const durationMs = ports.clock.monotonicMs() - startMs;
+			const result = { bytes: landed.bytes, durability: achieved, directorySynced, durationMs };
+			if (wrote && entry.landed === landed) entry.landed = { ...landed, ...result };
 			const receiptOf = (call: Submission): WriteReceipt => ({
 				path,
 				sequence: call.sequence,
@@ -202,8 +224,15 @@ function land(
 				...result,
 			});
 			for (const batch of carriers) batch.resolve(receiptOf);
+			job.onSettled();
 		},
-	};
+	});
+}
+
+function count(counters: CommitCounters, bytes: number, durability: Durability): void {
+	counters.commits += 1;
+	counters.bytes += bytes;
+	if (durability !== 'none') counters.fileSyncs += 1;
 }
 
 /** @returns the size of the document */
@@ -214,12 +243,7 @@ function commit(
 	{ durability, backups }: { readonly durability: Durability; readonly backups: number },
 	displace: () => void,
 ): number {
-	const { kind, path, rereadable, mode, mayBeEmpty, content, assertKnown } = newest.request;
-	try {
-		assertKnown?.(ports.fileSystem.sync.lstat(target.file));
-	} catch (reason) {
-		throw new OwnFailure(reason);
-	}
+	const { kind, path, rereadable, mode, mayBeEmpty, content } = newest.request;
 	if (kind === 'remove') {
 		removeDocumentSync(ports, target, displace);
 		return 0;
@@ -237,14 +261,10 @@ function commit(
 	});
 }
 
-function tellLanded({ request }: Submission, stat: FileStat | undefined): void {
-	if (stat !== undefined) request.onLanded?.(stat);
-}
-
 /** A newer value of another writer, or of another spelling of the path, is being written: it takes the place of ours. */
-function landNewer(active: ActiveCommit, path: string): void {
+function landNewer(active: ActiveCommit, { path, landings }: SyncCommitJob): void {
 	if (active.commitSync === undefined) throw unsupported(path, 'another document is being written from a stream');
-	active.commitSync();
+	active.commitSync(landings);
 }
 
 /** A newer commit stands, that may have been content with less. */

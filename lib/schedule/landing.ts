@@ -2,7 +2,7 @@
  * The way of a batch to its document: finding the file behind the path, keeping others out, carrying updates out, writing the
  * value that counts, and answering the calls.
  */
-import { ActiveCommit } from '../commit/active-commit.ts';
+import { ActiveCommit, type SyncLanding } from '../commit/active-commit.ts';
 import { removeDocument } from '../commit/existing-document.ts';
 import { fingerprint } from '../commit/fingerprint.ts';
 import { OwnFailure } from '../commit/own-failure.ts';
@@ -12,13 +12,8 @@ import type { CommitPorts } from '../commit/temp-file.ts';
 import { type CommitSlots, type DocumentJob, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
 import { DurableJsonError } from '../errors.ts';
-import {
-	type DocumentEntry,
-	documentRegistry,
-	inPlace,
-	type Landed,
-	type LockMode,
-} from '../lock/document-registry.ts';
+import type { Claims, LockMode } from '../lock/claims.ts';
+import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { type FileLock, holdFileLock } from '../lock/file-lock.ts';
 import type { Lease } from '../lock/lease.ts';
 import { LockWait } from '../lock/lock-wait.ts';
@@ -39,8 +34,7 @@ export interface LandingContext {
 	readonly lock: {
 		readonly mode: LockMode;
 		readonly timeoutMs: Milliseconds;
-		/** Documents that this writer keeps others out of, otherwise than by default. */
-		readonly claims: Set<string>;
+		readonly claims: Claims;
 	};
 	/** Reads the document behind a path, for updates; undefined where there is none. */
 	readonly base: BaseReader;
@@ -54,8 +48,8 @@ export interface LandingOptions {
 	readonly path: string;
 	/** The lock of the caller's, under which all calls of the path's lane are made. */
 	readonly lease: Lease | undefined;
-	/** Writes what waits and what is under way in the caller's stack. */
-	readonly commitSync: () => void;
+	/** Lands what is up to this batch in the caller's stack. */
+	readonly commitSync: (landings: SyncLanding[], batch: Batch) => void;
 }
 
 /** Of one path; a batch at a time. */
@@ -63,7 +57,7 @@ export class Landing {
 	readonly #context: LandingContext;
 	readonly #path: string;
 	readonly #lease: Lease | undefined;
-	readonly #commitSync: () => void;
+	readonly #commitSync: LandingOptions['commitSync'];
 	#active: ActiveCommit | undefined;
 	/** What an update has written last, and the file that it is in. */
 	#written: { readonly bytes: Uint8Array; readonly file: string } | undefined;
@@ -94,43 +88,70 @@ export class Landing {
 		const wait = locks ? new LockWait(clock, { path: this.#path, timeoutMs: lock.timeoutMs }) : undefined;
 		for (let landed = false; !landed; ) {
 			const { landings } = registry;
-			const found = await resolveTarget(fileSystem, this.#path);
+			batch.search = resolveTarget(fileSystem, this.#path);
+			const found = await batch.search;
+			const mayUpdate = batch.steps !== undefined;
+			if (mayUpdate) await this.#letOthersGoFirst(batch, found);
 			landed = await registry.exclusive(
 				found.key,
 				async (entry) => {
 					// Whoever committed meanwhile may have created the document, or have moved a link.
 					const target = entry.changedSince(landings) ? await resolveTarget(fileSystem, this.#path) : found;
 					if (target.key !== found.key) return false;
-					registry.found(batch.firstSequence);
-					entry.turnTo(fileSystem.sync, target.file);
-					if (lease === undefined) registry.claim(target.key, lock.mode, lock.claims, this.#path);
-					if (wait !== undefined) return this.#landLocked(batch, entry, target, wait);
-					await this.#landNewest(batch, entry, target, lease?.lock);
-					return true;
+					if (lease === undefined) registry.assertMode(target.key, lock.mode, this.#path);
+					if (wait !== undefined) return this.#landLocked(batch, entry, target, { wait, mayUpdate });
+					return this.#landNewest(batch, entry, target, { lock: lease?.lock, mayUpdate });
 				},
 				{ lease, wait },
 			);
 		}
 	}
 
+	/** An update is to see what was written before it. */
+	async #letOthersGoFirst(batch: Batch, { key }: Target): Promise<void> {
+		const { fileSystem } = this.#context.ports;
+		for (const arrival of this.#registry.overwritingBefore(batch.firstSequence, this.#lease)) {
+			const leads = arrival.leadsTo(fileSystem, this.#path, key);
+			if (!(typeof leads === 'boolean' ? leads : await leads)) continue;
+			arrival.travellers.hurry();
+			await arrival.travellers.settled;
+		}
+	}
+
 	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */
-	async #landLocked(batch: Batch, entry: DocumentEntry, before: Target, wait: LockWait): Promise<boolean> {
+	async #landLocked(
+		batch: Batch,
+		entry: DocumentEntry,
+		before: Target,
+		{ wait, mayUpdate }: { readonly wait: LockWait; readonly mayUpdate: boolean },
+	): Promise<boolean> {
 		const { fileSystem } = this.#context.ports;
 		return holdFileLock(fileSystem, entry, before, wait, async (lock) => {
 			const target = await resolveTarget(fileSystem, this.#path);
 			if (target.key !== before.key) return false;
-			await this.#landNewest(batch, entry, target, lock);
-			return true;
+			return this.#landNewest(batch, entry, target, { lock, mayUpdate });
 		});
 	}
 
-	/** Lands the newest value that does not fail by itself. The document stays ours until then, so that none comes between. */
-	async #landNewest(batch: Batch, entry: DocumentEntry, target: Target, lock: FileLock | undefined): Promise<void> {
+	/**
+	 * Lands the newest value that does not fail by itself. The document stays ours until then, so that none comes between.
+	 * @returns false where updates have joined that are to let others go first
+	 */
+	async #landNewest(
+		batch: Batch,
+		entry: DocumentEntry,
+		target: Target,
+		{ lock, mayUpdate }: { readonly lock: FileLock | undefined; readonly mayUpdate: boolean },
+	): Promise<boolean> {
+		if (batch.steps !== undefined && !mayUpdate) return false;
 		const { sweep, ports } = this.#context;
+		batch.begin();
+		for (const sequence of batch.announced) this.#registry.found(sequence);
+		entry.turnTo(ports.fileSystem.sync, target.file);
 		try {
 			for (let again = true; again; ) {
 				again = false;
-				const active = new ActiveCommit(batch.newest?.sequence ?? 0, this.#commitSync);
+				const active = new ActiveCommit(batch.newest?.sequence ?? 0, (landings) => this.#commitSync(landings, batch));
 				if (lock !== undefined) active.guard = guardOf(lock);
 				this.#active = entry.active = active;
 				try {
@@ -138,7 +159,8 @@ export class Landing {
 				} catch (error) {
 					// Whoever displaced it has answered its calls, unless that failed too.
 					if (active.displaced) again = batch.size > 0;
-					else if (error instanceof OwnFailure && !isLockLost(error.reason)) again = batch.rejectNewest(error.reason);
+					else if (error instanceof OwnFailure && !isShared(batch, error.reason))
+						again = batch.rejectNewest(error.reason);
 					else throw error instanceof OwnFailure ? error.reason : error;
 				}
 			}
@@ -146,13 +168,16 @@ export class Landing {
 			this.#active = entry.active = undefined;
 			if (sweep !== undefined && claimSweep(ports.fileSystem, target.directory)) sweep(target.directory);
 		}
+		return true;
 	}
 
 	async #land(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<void> {
-		if (batch.steps !== undefined) await batch.carryOut(this.#groundFor(entry, target));
-		let landed = batch.removes ? undefined : await this.#write(batch, entry, target, active);
-		// It may have joined while the write waited for its slot.
-		if (batch.removes) landed = await this.#remove(batch, entry, target, active);
+		let landed: Landed | undefined;
+		try {
+			landed = await this.#commit(batch, entry, target, active);
+		} finally {
+			if (batch.landed !== undefined && this.#lease === undefined) this.#context.lock.claims.add(target.key);
+		}
 		if (landed === undefined) return;
 		const { sequence: newest, bytes, durability, directorySynced, durationMs } = landed;
 		const path = this.#path;
@@ -161,10 +186,29 @@ export class Landing {
 		});
 	}
 
+	/** @returns what answers the calls; undefined where none is left */
+	async #commit(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
+		if (batch.size === 0) {
+			// Nobody may join any more: its time is over.
+			batch.seal();
+			return undefined;
+		}
+		// A synchronous commit has given it its name, and could not make that durable. Others may have built on it since.
+		if (batch.landed !== undefined) return this.#adoptNewer(batch, entry, target);
+		if (batch.steps !== undefined) await batch.carryOut(this.#groundFor(entry, target));
+		if (!batch.removes) {
+			const landed = await this.#write(batch, entry, target, active);
+			// A removal may have joined while the write waited for its slot.
+			if (!batch.removes) return landed;
+		}
+		return this.#remove(batch, entry, target, active);
+	}
+
 	#groundFor(entry: DocumentEntry, target: Target): Ground {
-		const { existing, key } = target;
+		const { existing, key, file } = target;
 		const written = this.#written;
 		const { landed } = entry;
+		const { fileSystem } = this.#context.ports;
 		return {
 			key,
 			landedSequence: () => entry.landed?.sequence ?? 0,
@@ -172,8 +216,9 @@ export class Landing {
 				// Other processes may write in the place of this one only where a lock is asked for: then it is read each time.
 				const isFresh = entry.landed === landed && this.#context.lock.mode === 'process';
 				const known = isFresh && existing && fingerprint(existing) === written?.file;
-				return known ? written?.bytes : this.#context.base.read(this.#context.ports.fileSystem, this.#path);
+				return known ? written?.bytes : this.#context.base.read(fileSystem, this.#path);
 			},
+			existing: () => fileSystem.sync.lstat(file),
 		};
 	}
 
@@ -187,19 +232,21 @@ export class Landing {
 			if (sealed === undefined || isOvertaken(entry, sealed.sequence)) return undefined;
 			const { sequence } = sealed;
 			active.sequence = sequence;
-			this.#guard(active, sealed, target);
+			this.#guard(active, batch, target);
 			return toJob(sealed, active, (bytes, stat) => {
-				batch.renamed(stat);
+				const landed = inPlace(sequence, bytes, false);
+				// What stands there by now is another's.
+				if (active.displaced) return batch.renamed(landed);
+				batch.renamed(landed, stat);
 				this.#remember(batch, stat);
 				// In place, and not to be overtaken by an older value, whatever becomes of the directory sync.
-				if (!active.displaced) entry.landed = inPlace(sequence, bytes, false);
+				entry.landed = landed;
 			});
 		});
 		if (sealed === undefined) {
-			if (batch.size > 0 && batch.steps !== undefined) return this.#adoptNewer(batch, entry, target);
-			return undefined;
+			return batch.size > 0 && batch.steps !== undefined ? this.#adoptNewer(batch, entry, target) : undefined;
 		}
-		if (committed === undefined) return this.#adoptNewer(sealed, entry, target);
+		if (committed === undefined) return this.#adoptNewer(batch, entry, target);
 		active.check();
 		const { bytes, durability, directorySynced, durationMs } = committed;
 		counters.commits += 1;
@@ -220,14 +267,15 @@ export class Landing {
 		const { ports, slots, counters } = this.#context;
 		const sealed = batch.seal();
 		if (sealed === undefined) return undefined;
-		if (isOvertaken(entry, sealed.sequence)) return this.#adoptNewer(sealed, entry, target);
+		if (isOvertaken(entry, sealed.sequence)) return this.#adoptNewer(batch, entry, target);
 		const startMs = ports.clock.monotonicMs();
 		const { sequence } = sealed;
 		active.sequence = sequence;
 		const { directorySynced, directorySyncs } = await slots.inSlot(() =>
 			removeDocument(ports, target, active, () => {
-				batch.renamed();
-				entry.landed = inPlace(sequence, 0, true);
+				const landed = inPlace(sequence, 0, true);
+				batch.renamed(landed);
+				if (!active.displaced) entry.landed = landed;
 			}),
 		);
 		active.check();
@@ -240,15 +288,15 @@ export class Landing {
 		return landed;
 	}
 
-	/** The caller may have said which document it is that may be replaced. */
-	#guard(active: ActiveCommit, { newest }: Sealed, target: Target): void {
-		const { assertKnown } = newest.request;
-		if (assertKnown === undefined) return;
+	/** Callers may have said which document it is that may be replaced. */
+	#guard(active: ActiveCommit, batch: Batch, target: Target): void {
+		if (!batch.isConditional) return;
 		const { guard } = active;
 		const { sync } = this.#context.ports.fileSystem;
 		active.guard = () => {
 			guard?.();
-			assertOwn(() => assertKnown(sync.lstat(target.file)));
+			const refused = batch.refuse(sync.lstat(target.file));
+			if (refused !== undefined) throw new OwnFailure(refused.reason);
 		};
 		active.guard();
 	}
@@ -265,25 +313,16 @@ export class Landing {
 		commitChannel.publish({ path: this.#path, carried: batch.size, stalenessMs, ...landed });
 	}
 
-	async #adoptNewer(
-		{ durability }: Pick<Sealed, 'durability'>,
-		entry: DocumentEntry,
-		target: Target,
-	): Promise<Landed | undefined> {
+	/** What stands there answers for the batch, after it has been made as durable as was asked for. */
+	async #adoptNewer(batch: Batch, entry: DocumentEntry, target: Target): Promise<Landed | undefined> {
 		const { ports, slots, counters } = this.#context;
+		if (batch.landed === undefined) batch.rejectRefused(() => ports.fileSystem.sync.lstat(target.file));
+		else entry.landed ??= batch.landed;
+		const { durability } = batch;
 		const { landed, fileSyncs, directorySyncs } = await adoptNewer(ports, slots.inSlot, entry, target, durability);
 		counters.fileSyncs += fileSyncs;
 		counters.directorySyncs += directorySyncs;
 		return landed;
-	}
-}
-
-/** What `assertion` throws belongs to one call. */
-function assertOwn(assertion: () => void): void {
-	try {
-		assertion();
-	} catch (reason) {
-		throw new OwnFailure(reason);
 	}
 }
 
@@ -294,9 +333,10 @@ function guardOf(lock: FileLock): () => void {
 	};
 }
 
-/** It is nobody's own: all calls of the batch fail with it. */
-function isLockLost(reason: unknown): boolean {
-	return reason instanceof DurableJsonError && reason.code === 'ERR_LOCK_LOST';
+/** Is it nobody's own? Then all calls of the batch fail with it: updates among them build on the value that is refused. */
+function isShared(batch: Batch, reason: unknown): boolean {
+	const code = reason instanceof DurableJsonError ? reason.code : undefined;
+	return code === 'ERR_LOCK_LOST' || (code === 'ERR_CONFLICT' && batch.steps !== undefined);
 }
 
 function toJob(

@@ -1,9 +1,11 @@
 /** The queue of one path: its commits run one after the other, and what waits is merged. */
 import PQueue from 'p-queue';
+import type { SyncLanding } from '../commit/active-commit.ts';
+import type { Travellers } from '../lock/arrival.ts';
 import { documentRegistry } from '../lock/document-registry.ts';
 import type { Lease } from '../lock/lease.ts';
 import { Batch } from './batch.ts';
-import { commitBatchesSync, type SyncLanding } from './commit-batch-sync.ts';
+import { commitBatchesSync } from './commit-batch-sync.ts';
 import { Landing, type LandingContext } from './landing.ts';
 import { Pacer, type PacerContext } from './pacer.ts';
 import type { Request, Submission } from './submission.ts';
@@ -29,7 +31,7 @@ export class Lane {
 	readonly #queue = new PQueue({ concurrency: 1 });
 	readonly #pacer: Pacer;
 	/** In the order of their calls; newer calls join the last one while it is open. */
-	readonly #batches = new Set<Batch>();
+	readonly #batches = new Map<Batch, Travellers & { settled: Promise<void> }>();
 	#tail: Batch | undefined;
 	readonly #landing: Landing;
 	#lastCommit: Promise<void> = Promise.resolve();
@@ -39,7 +41,11 @@ export class Lane {
 		this.#lease = lease;
 		this.#context = context;
 		this.#pacer = new Pacer(path, context);
-		this.#landing = new Landing(context, { path, lease, commitSync: () => this.commitSync()?.settle(false) });
+		this.#landing = new Landing(context, {
+			path,
+			lease,
+			commitSync: (landings, batch) => this.commitSync(landings, batch),
+		});
 		this.#queue.on('idle', () => {
 			this.#pacer.rest();
 			onIdle();
@@ -56,29 +62,58 @@ export class Lane {
 
 	/** Would this call join one that waits? */
 	joins(request: Request): boolean {
-		return this.#pacer.merges && (this.#tail?.accepts(request) ?? false);
+		const tail = this.#tail;
+		if (!this.#pacer.merges || tail === undefined || !tail.accepts(request)) return false;
+		if (request.transform === undefined && tail.steps === undefined) return true;
+		// What others have called meanwhile is to come between.
+		const own = [...this.#batches.values()];
+		return !this.#registry.overwrittenSince(tail.firstSequence, this.#path, own);
+	}
+
+	/** Would this call take the place of one that waits? An update, and a value before or after one, is kept by itself. */
+	replaces(request: Request): boolean {
+		return request.transform === undefined && this.joins(request) && this.#tail?.steps === undefined;
 	}
 
 	/** The place in the order of the newest call that waits. */
 	get newestSequence(): number {
-		return Math.max(0, ...Array.from(this.#batches, ({ newest }) => newest?.sequence ?? 0));
+		return Math.max(0, ...Array.from(this.#batches.keys(), ({ newest }) => newest?.sequence ?? 0));
 	}
 
-	/** @param announced whether the registry knows already that the call is under way */
-	submit(submission: Submission, announced = false): void {
-		if (this.joins(submission.request)) {
-			this.#tail?.add(submission);
-			if (announced) this.#registry.found(submission.sequence);
+	/** @param late it has been announced, and had to wait for something before it could be submitted */
+	submit(submission: Submission, late = false): void {
+		const { sequence } = submission;
+		const standing = this.joins(submission.request) ? this.#tail : undefined;
+		const batch = standing ?? new Batch(this.#path, submission);
+		const travellers = this.#batches.get(batch) ?? this.#travellersOf(batch);
+		if (standing === undefined || late) this.#registry.announce(sequence, travellers);
+		if (standing !== undefined) {
+			standing.add(submission, late);
 			this.#pacer.changed();
 			return;
 		}
-		const batch = new Batch(this.#path, submission);
 		batch.onAbandoned = () => this.#pacer.changed();
-		this.#batches.add(batch);
+		this.#batches.set(batch, travellers);
 		this.#tail = batch;
-		this.#registry.announce(batch.firstSequence);
 		this.#lastCommit = this.#queue.add(() => this.#commit(batch));
+		travellers.settled = this.#lastCommit;
 		this.#lease?.track(this.#lastCommit);
+	}
+
+	#travellersOf(batch: Batch): Travellers & { settled: Promise<void> } {
+		return {
+			path: this.#path,
+			lease: this.#lease,
+			get overwrites() {
+				return batch.overwrites;
+			},
+			get search() {
+				return batch.search;
+			},
+			settled: Promise.resolve(),
+			hurry: () => this.#pacer.hurry(batch),
+			commitSync: (landings) => this.commitSync(landings, batch),
+		};
 	}
 
 	/** Commits what waits without heeding the strategy. Resolves when everything submitted so far has settled. */
@@ -88,30 +123,27 @@ export class Lane {
 	}
 
 	/**
-	 * Commits the newest value in the caller's stack, whatever is under way; its directory is left to be synced.
-	 * @returns undefined where nothing waits. Throws where it cannot be written synchronously.
+	 * Commits the newest value in the caller's stack, whatever is under way; its directory is left to be synced. Throws where it
+	 * cannot be written synchronously.
+	 * @param landings takes what has its name, also where something throws
+	 * @param upTo nothing that waits behind this batch
 	 */
-	commitSync(): SyncLanding | undefined {
-		const { ports, counters } = this.#context;
-		const landing = commitBatchesSync({
+	commitSync(landings: SyncLanding[], upTo?: Batch): void {
+		const batches = [...this.#batches.keys()];
+		const { ports, counters, lock, base } = this.#context;
+		commitBatchesSync({
 			ports,
 			path: this.#path,
-			batches: [...this.#batches],
+			lease: this.#lease,
+			batches: upTo === undefined ? batches : batches.slice(0, batches.indexOf(upTo) + 1),
+			own: [...this.#batches.values()],
 			active: this.#landing.active,
-			locks: this.#context.lock.mode === 'file' && this.#lease === undefined,
-			base: this.#context.base,
+			lock: lock.mode,
+			base,
+			counters,
+			landings,
+			onSettled: () => this.#pacer.changed(),
 		});
-		if (landing?.wrote) {
-			counters.commits += 1;
-			counters.bytes += landing.bytes;
-			if (landing.durability !== 'none') counters.fileSyncs += 1;
-		}
-		return landing && { ...landing, settle: (synced) => this.#settleSync(landing, synced) };
-	}
-
-	#settleSync(landing: SyncLanding, directorySynced: boolean): void {
-		landing.settle(directorySynced);
-		this.#pacer.changed();
 	}
 
 	get #registry(): ReturnType<typeof documentRegistry> {
@@ -130,9 +162,9 @@ export class Lane {
 			batch.reject(error);
 		} finally {
 			this.#batches.delete(batch);
-			this.#registry.found(batch.firstSequence);
+			for (const sequence of batch.announced) this.#registry.found(sequence);
 			// One that failed says nothing of what a commit takes, and left the disk as it was.
-			if (batch.isRenamed) this.#pacer.committed(startMs);
+			if (batch.landed !== undefined) this.#pacer.committed(startMs);
 		}
 	}
 }

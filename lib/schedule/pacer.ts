@@ -62,7 +62,7 @@ export class Pacer {
 
 	/** This batch, and those before it, are not held any more. */
 	hurry(batch: Batch | undefined): void {
-		this.#hurriedSequence = batch?.firstSequence ?? 0;
+		this.#hurriedSequence = Math.max(this.#hurriedSequence, batch?.firstSequence ?? 0);
 		this.changed();
 	}
 

@@ -3,7 +3,7 @@
  * the writes among them. They are carried out in their order on the document's bytes; what comes out is written once.
  */
 import { OwnFailure } from '../commit/own-failure.ts';
-import type { FileSystem } from '../ports/file-system.ts';
+import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import type { Submission } from './submission.ts';
 import { bytesOf, type Pause } from './transform.ts';
 
@@ -21,6 +21,8 @@ export interface Ground {
 	readonly landedSequence: () => number;
 	/** The bytes of the document, undefined where there is none; asked again where something has landed meanwhile. */
 	readonly readBase: () => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+	/** What stands there now, undefined where nothing does. */
+	readonly existing: () => FileStat | undefined;
 }
 
 /** What stands on the disk, or why it cannot be read. */
@@ -39,6 +41,8 @@ export class Steps {
 	#before: Made | undefined;
 	#updates = false;
 	#landedSequence = 0;
+	/** How the values before the first update came out. */
+	#values: { readonly stands: boolean; readonly reason: unknown } = { stands: false, reason: undefined };
 
 	constructor(calls: readonly Submission[]) {
 		this.#calls = [...calls];
@@ -57,6 +61,14 @@ export class Steps {
 	get sequence(): number {
 		const own = this.#made?.call.sequence ?? 0;
 		return this.#updates ? Math.max(own, this.#landedSequence) : own;
+	}
+
+	/**
+	 * Why no value that was called before the first update stands; undefined where one does. Older ones, for which those stood
+	 * in, are not among the steps: they have come to nothing then.
+	 */
+	get lost(): { readonly reason: unknown } | undefined {
+		return this.#values.stands ? undefined : this.#values;
 	}
 
 	/** Must one wait for it to be carried out? */
@@ -87,7 +99,8 @@ export class Steps {
 	}
 
 	/** Rejects the calls that fail; itself it never rejects. */
-	async carryOut({ key, landedSequence, readBase }: Ground): Promise<void> {
+	async carryOut(ground: Ground): Promise<void> {
+		const { landedSequence, readBase } = ground;
 		let base: Base | undefined;
 		if (this.needsBase) {
 			// A synchronous commit of another writer may land while it is read.
@@ -103,7 +116,7 @@ export class Steps {
 		// Up to here no function has been called: a synchronous commit may have taken their place.
 		if (this.#state !== 'waiting') return;
 		this.#state = 'under-way';
-		const steps = this.#run({ key, landedSequence, readBase }, base);
+		const steps = this.#run(ground, base);
 		for (let step = steps.next(); step.done !== true; ) {
 			try {
 				step = steps.next(await (step.value ?? new Promise(setImmediate)));
@@ -114,9 +127,11 @@ export class Steps {
 		this.#state = 'done';
 	}
 
-	/** {@link Steps.carryOut}, holding the event loop: a step that waits for something fails. */
-	carryOutSync(ground: Ground, unsupported: () => Error): void {
-		if (this.#state !== 'waiting') return;
+	/** {@link Steps.carryOut}, holding the event loop: a step that waits for something fails. @returns false where it was done before */
+	carryOutSync(ground: Ground, unsupported: () => Error): boolean {
+		if (this.#state !== 'waiting') return false;
+		// A function may come here again, by flushSync.
+		this.#state = 'under-way';
 		const steps = this.#run(ground);
 		for (let step = steps.next(); step.done !== true; ) {
 			if (step.value === undefined) {
@@ -127,9 +142,10 @@ export class Steps {
 			}
 		}
 		this.#state = 'done';
+		return true;
 	}
 
-	*#run({ key, landedSequence, readBase }: Ground, known?: Base): Generator<Pause, void, unknown> {
+	*#run({ key, landedSequence, readBase, existing }: Ground, known?: Base): Generator<Pause, void, unknown> {
 		this.#landedSequence = landedSequence();
 		let base = known;
 		for (let index = 0; index < this.#calls.length; index++) {
@@ -141,10 +157,21 @@ export class Steps {
 				continue;
 			}
 			const last = this.#lastOfWrites(index);
-			for (let at = last; at >= index && !(yield* this.#write(this.#calls[at], key)); at--) {
-				// The newest that does not fail stands for those before it.
-			}
+			this.#refuse(this.#calls.slice(index, last + 1), existing);
+			let at = last;
+			// The newest that does not fail stands for those before it.
+			while (at >= index && !(yield* this.#write(this.#calls[at], key))) at--;
+			if (at >= index && !this.#updates) this.#values = { stands: true, reason: undefined };
 			index = last;
+		}
+	}
+
+	/** Rejects those that may not replace what stands there. */
+	#refuse(calls: readonly Submission[], existing: Ground['existing']): void {
+		for (const call of calls) {
+			if (call.settled || !call.isConditional) continue;
+			const refused = call.refusal(existing());
+			if (refused !== undefined) call.reject(refused.reason);
 		}
 	}
 
@@ -179,6 +206,7 @@ export class Steps {
 
 	/** @returns false where the call has failed, or was aborted meanwhile */
 	*#make(call: Submission, bytesOf: () => Generator<Pause, Uint8Array, unknown>): Generator<Pause, boolean, unknown> {
+		const { kind } = call.request;
 		try {
 			const bytes = yield* bytesOf();
 			if (call.settled) return false;
@@ -186,7 +214,9 @@ export class Steps {
 			this.#made = { call, bytes };
 			return true;
 		} catch (error) {
-			call.reject(error instanceof OwnFailure ? error.reason : error);
+			const reason = error instanceof OwnFailure ? error.reason : error;
+			if (kind !== 'update' && !this.#values.stands) this.#values = { stands: false, reason };
+			call.reject(reason);
 			return false;
 		}
 	}

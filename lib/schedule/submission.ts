@@ -51,6 +51,8 @@ export class Submission {
 	readonly submittedMs: Milliseconds;
 	readonly promise: Promise<WriteReceipt>;
 	readonly #counters: CallCounters;
+	/** Kept when the value is dropped for a newer one: whether it may take the call's place depends on it. */
+	readonly #assertKnown: Request['assertKnown'];
 	#request: Request | undefined;
 	#begun = false;
 	#resolve!: (receipt: WriteReceipt) => void;
@@ -63,6 +65,7 @@ export class Submission {
 		this.sequence = sequence;
 		this.submittedMs = submittedMs;
 		this.#counters = counters;
+		this.#assertKnown = request.assertKnown;
 		counters.calls += 1;
 		counters.pending += 1;
 		counters.queuedValues += 1;
@@ -90,6 +93,21 @@ export class Submission {
 	/** Has its value been read, or begun to be? */
 	get hasBegun(): boolean {
 		return this.#begun;
+	}
+
+	/** Has its caller said which document it is that may be replaced? */
+	get isConditional(): boolean {
+		return this.#assertKnown !== undefined;
+	}
+
+	/** Why this document may not be replaced by the call; undefined where it may. */
+	refusal(existing: FileStat | undefined): { readonly reason: unknown } | undefined {
+		try {
+			this.#assertKnown?.(existing);
+			return undefined;
+		} catch (reason) {
+			return { reason };
+		}
 	}
 
 	/** Has the call been answered? */

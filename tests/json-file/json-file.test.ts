@@ -138,6 +138,57 @@ describe('ifUnchanged', () => {
 		await directory.expectOnly('a.json');
 	});
 
+	it('of calls that share a commit, each gets the answer of its own', async () => {
+		const strategy = debounce({ waitMs: 10, maxWaitMs: 50 });
+		const path = directory.file('a.json');
+		const file = await openJsonFile<number>(path, { initial: 0, strategy });
+		const conflict = { reason: { code: 'ERR_CONFLICT', outcome: 'not_applied' } };
+		const ifUnchanged = true;
+		await writeRaw(path, '50');
+		expect(await Promise.allSettled([file.write(1, { ifUnchanged }), file.write(2)])).toMatchObject([conflict, {}]);
+		expect(await directory.json('a.json')).toBe(2);
+		await writeRaw(path, '60');
+		expect(
+			await Promise.allSettled([file.write(3), file.write(4, { ifUnchanged }), file.write(5, { ifUnchanged })]),
+		).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }, { status: 'fulfilled' }]);
+		expect(await directory.json('a.json')).toBe(5);
+		await writeRaw(path, '70');
+		const mixed = [file.write(6, { ifUnchanged }), file.update((n = 0) => n + 1), file.write(7, { ifUnchanged })];
+		expect(await Promise.allSettled(mixed)).toMatchObject([conflict, { value: 71 }, conflict]);
+		expect(await directory.json('a.json')).toBe(71);
+		await writeRaw(path, '80');
+		expect(await Promise.allSettled([file.write(8, { ifUnchanged }), file.write(9, { ifUnchanged })])).toMatchObject([
+			conflict,
+			conflict,
+		]);
+		expect(await directory.json('a.json')).toBe(80);
+		await file.close();
+	});
+
+	it('asks for the document that was known at the call', async () => {
+		const path = directory.file('a.json');
+		const file = await openJsonFile<number>(path, { initial: 0, strategy: debounce({ waitMs: 50, maxWaitMs: 50 }) });
+		await writeRaw(path, '50');
+		const write = file.write(1, { ifUnchanged: true });
+		const rejected = expect(write).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+		expect(await file.read()).toBe(50);
+		await rejected;
+		expect(await directory.json('a.json')).toBe(50);
+		await file.write(2, { ifUnchanged: true });
+		await file.close();
+	});
+
+	it('is no answer where the value of another writer has landed', async () => {
+		const path = directory.file('a.json');
+		const file = await openJsonFile<number>(path, { initial: 0, strategy: debounce({ waitMs: 20, maxWaitMs: 20 }) });
+		const write = file.write(1, { ifUnchanged: true });
+		const rejected = expect(write).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
+		await writeJson(path, 2);
+		await rejected;
+		expect(await directory.json('a.json')).toBe(2);
+		await file.close();
+	});
+
 	it('holds for flushSync, too', async () => {
 		const strategy = debounce({ waitMs: 60_000, maxWaitMs: 60_000 });
 		const file = await openJsonFile(directory.file('a.json'), { initial: 0, strategy });

@@ -8,6 +8,7 @@ import {
 	createWriteStream,
 	debounce,
 	defaultWriter,
+	immediate,
 	openPendingFile,
 	readJson,
 	remove,
@@ -16,6 +17,7 @@ import {
 } from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import type { OpenFile } from '../../lib/ports/file-system.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -312,6 +314,46 @@ describe("a writer's lock option", () => {
 		await first.close();
 		await second.write(file, 3);
 		await second.close();
+	});
+
+	it('says nothing where the writer has not written', async () => {
+		const file = directory.file('a.json');
+		const controller = new AbortController();
+		const first = createWriter({ lock: 'none' });
+		const aborted = first.write(file, 1, { signal: controller.signal });
+		controller.abort(new Error('away'));
+		await expect(aborted).rejects.toThrow('away');
+		await expect(first.write(file, { n: 1n })).rejects.toMatchObject({ code: 'ERR_NOT_SERIALIZABLE' });
+		await writeJson(file, 2);
+		await first.close();
+	});
+
+	it('is remembered of the documents written last, and of no others', async () => {
+		const fileSystem = new SimulatedDisk();
+		const first = createWriter({ fileSystem, lock: 'none', strategy: immediate() });
+		const second = createWriter({ fileSystem });
+		const options = { durability: 'none' } as const;
+		for (let from = 0; from < 10_100; from += 100) {
+			await Promise.all(Array.from({ length: 100 }, (_, i) => first.write(`/${from + i}.json`, i, options)));
+		}
+		await second.write('/0.json', 'forgotten', options);
+		await expect(second.write('/10099.json', 1)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', step: 'lock' });
+		await first.close();
+		await second.write('/10099.json', 1, options);
+		await second.close();
+	});
+
+	it('holds for flushSync, too', async () => {
+		const file = directory.file('a.json');
+		const first = createWriter({ lock: 'none' });
+		await first.write(file, 1);
+		const second = createWriter();
+		const write = second.write(file, 2);
+		const rejected = expect(write).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED', step: 'lock' });
+		expect(() => second.flushSync()).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED', step: 'lock' }));
+		await rejected;
+		expect(await directory.json('a.json')).toBe(1);
+		await Promise.all([first.close(), second.close()]);
 	});
 
 	it('must be one that there is', () => {

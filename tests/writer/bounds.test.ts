@@ -38,6 +38,46 @@ describe('the bound of what waits', () => {
 		expect(await directory.json('a.json')).toBe(99);
 	});
 
+	it('counts each update, which nothing takes the place of, and the values among them', async () => {
+		const writer = createWriter({ maxQueuedValues: 10, strategy: debounce({ waitMs: 10, maxWaitMs: 10 }) });
+		const file = directory.file('a.json');
+		const add = (n: number | undefined): number => (n ?? 0) + 1;
+		const updates = Array.from({ length: 1000 }, () => writer.update<number>(file, add));
+		const settled = Promise.allSettled(updates);
+		await expect(writer.write(file, 0)).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+		expect(writer.stats().queuedValues).toBe(10);
+		expect((await settled).filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+		expect(await settled).toContainEqual({
+			status: 'rejected',
+			reason: expect.objectContaining({ code: 'ERR_QUEUE_FULL', path: file, outcome: 'not_applied' }),
+		});
+		expect(await directory.json('a.json')).toBe(10);
+		expect(await writer.update<number>(file, add)).toBe(11);
+		await writer.close();
+	});
+
+	it('counts what waits for a validator, and behind it', async () => {
+		const writer = createWriter({ maxQueuedValues: 10 });
+		const file = directory.file('a.json');
+		const controller = new AbortController();
+		const validate = (): Promise<never> => new Promise(() => undefined);
+		const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+		const options = { schema, signal: controller.signal };
+		const calls = Array.from({ length: 50 }, (_, i) =>
+			i % 2 === 0
+				? writer.write(file, i, options)
+				: writer.update<number>(file, () => i, { signal: controller.signal }),
+		);
+		const settled = Promise.allSettled(calls);
+		expect(writer.stats().queuedValues).toBe(10);
+		controller.abort(new Error('enough'));
+		expect((await settled).filter((result) => 'reason' in result && result.reason.message === 'enough')).toHaveLength(
+			10,
+		);
+		await writer.close();
+		expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0 });
+	});
+
 	it('counts the bytes of strings and views, and takes one value of any size', async () => {
 		const writer = createWriter({ maxQueuedBytes: 1000, strategy: debounce({ waitMs: 20 }) });
 		const big = writer.writeFile(directory.file('big'), 'x'.repeat(5000));

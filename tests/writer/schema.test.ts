@@ -25,6 +25,15 @@ function slow(delayMs: (value: unknown) => number): StandardSchemaV1<unknown, { 
 	};
 }
 
+/** Takes everything, after a while. */
+function sleepy(delayMs: number): StandardSchemaV1 {
+	const validate = async (value: unknown): Promise<{ value: unknown }> => {
+		await sleep(delayMs, undefined, { ref: false });
+		return { value };
+	};
+	return { '~standard': { version: 1, vendor: 'test', validate } };
+}
+
 const validators: [string, StandardSchemaV1<unknown, { user: { age: number } }>][] = [
 	['zod', z.object({ user: z.object({ age: z.number().default(18) }) })],
 	['zod, asynchronous', z.object({ user: z.object({ age: z.number().default(18) }) }).refine(async () => true)],
@@ -118,6 +127,72 @@ describe('a schema', () => {
 		await writer.close();
 		expect(await directory.json('a.json')).toEqual({ n: 7 });
 		expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0 });
+	});
+
+	it('an update waits for it, and what is called after the update comes after it; other paths go on', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const other = createWriter();
+		const seen: unknown[] = [];
+		const add = (list: number[] | undefined, n: number): number[] => {
+			seen.push(list);
+			return [...(list ?? []), n];
+		};
+		const first = writer.write(file, [1], { schema: sleepy(20) });
+		const second = writer.update<number[]>(file, (list) => add(list, 2));
+		const third = writer.update<number[]>(file, (list) => add(list, 3), { schema: sleepy(5) as never });
+		const fourth = writer.write(file, [4]);
+		const fifth = writer.write(file, [5], { schema: sleepy(1) });
+		const sixth = writer.update<number[]>(file, (list) => add(list, 6));
+		const others = other.update<number[]>(file, (list) => add(list, 7));
+		await writer.write(directory.file('b.json'), 1);
+		expect(seen).toEqual([]);
+		expect(await Promise.all([second, third, sixth])).toEqual([
+			[1, 2],
+			[1, 2, 3],
+			[5, 6],
+		]);
+		await Promise.all([first, fourth, fifth, others]);
+		expect(await directory.json('a.json')).toEqual([5, 6, 7]);
+		await Promise.all([writer.close(), other.close()]);
+	});
+
+	it('one that never ends is given up by an abort, and all behind it go on', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const controller = new AbortController();
+		const { signal } = controller;
+		const never = writer.write(file, 1, { schema: sleepy(2 ** 30), signal });
+		const update = writer.update<number>(file, (n) => (n ?? 0) + 1);
+		const flushed = writer.flush();
+		controller.abort(new Error('enough'));
+		await expect(never).rejects.toThrow('enough');
+		expect(await update).toBe(1);
+		await flushed;
+		const waiting = new AbortController();
+		const still = new AbortController();
+		const second = writer.write(file, 2, { schema: sleepy(2 ** 30), signal: still.signal });
+		const behind = writer.update<number>(file, () => 3, { signal: waiting.signal });
+		waiting.abort(new Error('not wanted'));
+		await expect(behind).rejects.toThrow('not wanted');
+		still.abort(new Error('nor this'));
+		await expect(second).rejects.toThrow('nor this');
+		await writer.close();
+		expect(await directory.json('a.json')).toBe(1);
+		expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0 });
+	});
+
+	it('flushSync tells of what waits for it', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const write = writer.write(file, { n: 1 }, { schema: slow(() => 5) });
+		expect(() => writer.flushSync()).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED', path: file }));
+		const newer = writer.write(file, { n: 2 });
+		writer.flushSync();
+		expect(await directory.json('a.json')).toEqual({ n: 2 });
+		await Promise.all([write, newer]);
+		await writer.close();
+		expect(await directory.json('a.json')).toEqual({ n: 2 });
 	});
 
 	it('an abort while it works rejects at once', async () => {

@@ -1,0 +1,73 @@
+/**
+ * Calls on their way to their document. An update is to see what was written before it, also by other writers and under other
+ * spellings of the path: it waits for those that came first.
+ */
+import type { SyncLanding } from '../commit/active-commit.ts';
+import { resolveTarget, type Target } from '../commit/target.ts';
+import { resolveTargetSync } from '../commit/target-sync.ts';
+import type { FileSystem } from '../ports/file-system.ts';
+import type { Lease } from './lease.ts';
+
+/** What is on its way: calls that share a commit, or one that is not ready for it. */
+export interface Travellers {
+	/** The document's path, absolute, as it was spelt. */
+	readonly path: string;
+	/** The lock of the caller's that they run under. */
+	readonly lease: Lease | undefined;
+	/** Is there one among them that does not build on what stands? */
+	readonly overwrites: boolean;
+	/** Finds their document, where that has begun. */
+	readonly search?: Promise<Pick<Target, 'key'>> | undefined;
+	/** Settles when they have landed, or never will. Never rejects. */
+	readonly settled: Promise<unknown>;
+	/** They are waited for: a strategy is not to hold them any longer. */
+	hurry(): void;
+	/** Lands them in the caller's stack. Throws where that cannot be done. */
+	commitSync(landings: SyncLanding[]): void;
+}
+
+/** One announcement of them. */
+export class Arrival {
+	readonly travellers: Travellers;
+	/** How much had landed, on all documents, when they were announced. */
+	readonly landings: number;
+	#search: Promise<void> | undefined;
+	/** Once it is known; of what leads nowhere it is undefined. */
+	#found: { readonly key: string | undefined } | undefined;
+
+	constructor(travellers: Travellers, landings: number) {
+		this.travellers = travellers;
+		this.landings = landings;
+	}
+
+	/**
+	 * Are they on their way to this document? A promise only where that has to be found out first.
+	 * @param path how the caller spells it
+	 */
+	leadsTo(fileSystem: FileSystem, path: string, key: string): boolean | Promise<boolean> {
+		if (this.travellers.path === path) return true;
+		if (this.#found !== undefined) return this.#found.key === key;
+		this.#search ??= this.#find(fileSystem);
+		return this.#search.then(() => this.#found?.key === key);
+	}
+
+	async #find(fileSystem: FileSystem): Promise<void> {
+		const { search, path } = this.travellers;
+		try {
+			this.#found = await (search ?? resolveTarget(fileSystem, path));
+		} catch {
+			// What is wrong with it is told to its own caller.
+			this.#found = { key: undefined };
+		}
+	}
+
+	/** {@link Arrival.leadsTo}, holding the event loop. */
+	leadsToSync(fileSystem: FileSystem, path: string, key: string): boolean {
+		if (this.travellers.path === path) return true;
+		try {
+			return resolveTargetSync(fileSystem, this.travellers.path).key === key;
+		} catch {
+			return false;
+		}
+	}
+}

@@ -1,0 +1,109 @@
+/**
+ * Calls that may not enter their lane yet: their validators have not answered, or they stand behind such a call. A write does
+ * not wait for one before it, which it takes the place of; an update does, and what is called after the update waits with it.
+ */
+import { DurableJsonError } from '../errors.ts';
+import type { DocumentRegistry } from '../lock/document-registry.ts';
+import type { Lease } from '../lock/lease.ts';
+import type { Submission } from './submission.ts';
+
+/** The calls of a path. */
+interface Line {
+	/** Settles when all of them have entered their lane, or never will. */
+	readonly done: Promise<void>;
+	/** True where an update is among them. */
+	readonly ordered: boolean;
+	readonly newest: Submission;
+}
+
+export interface Preparation {
+	readonly lease: Lease | undefined;
+	/** Rejects where the value is not valid; undefined where nothing is asked. */
+	readonly validation: Promise<void> | undefined;
+	/** Gives the call to its lane. @param hurried it is waited for, and no strategy is to hold it */
+	readonly enter: (hurried: boolean) => void;
+}
+
+export class Preparations {
+	readonly #registry: DocumentRegistry;
+	readonly #lines = new Map<string, Line>();
+
+	constructor(registry: DocumentRegistry) {
+		this.#registry = registry;
+	}
+
+	/** Must a call that is ready itself wait? */
+	holds(path: string, isUpdate: boolean): boolean {
+		const line = this.#lines.get(path);
+		return line !== undefined && (isUpdate || line.ordered);
+	}
+
+	add(submission: Submission, { lease, validation, enter }: Preparation): void {
+		const { sequence } = submission;
+		const { path, kind } = submission.request;
+		const isUpdate = kind === 'update';
+		const before = this.holds(path, isUpdate) ? this.#lines.get(path)?.done : undefined;
+		let hurried = false;
+		this.#registry.announce(sequence, {
+			path,
+			lease,
+			overwrites: !isUpdate,
+			settled: submission.promise.then(settled, settled),
+			hurry() {
+				hurried = true;
+			},
+			commitSync() {
+				throw unready(path);
+			},
+		});
+		const over = new Promise<void>((resolve) => {
+			const fail = (reason: unknown): void => {
+				this.#registry.found(sequence);
+				submission.drop();
+				submission.reject(reason);
+				resolve();
+			};
+			submission.listen(fail);
+			Promise.all([before, validation]).then(() => {
+				if (submission.settled) return;
+				enter(hurried);
+				resolve();
+			}, fail);
+		});
+		this.#append(path, submission, over);
+		const line = this.#lines.get(path);
+		if (line !== undefined) lease?.track(line.done);
+	}
+
+	/** Resolves when the calls of these paths have entered their lanes, or never will. */
+	async wait(isWanted: (path: string) => boolean): Promise<void> {
+		await Promise.all(Array.from(this.#lines, ([path, { done }]) => isWanted(path) && done));
+	}
+
+	/**
+	 * Why nothing newer can be written synchronously, for each path of which something is.
+	 * @param newestOf the place in the order of the newest call that has entered its lane
+	 */
+	unready(newestOf: (path: string) => number): DurableJsonError[] {
+		return Array.from(this.#lines)
+			.filter(([path, { newest }]) => !newest.settled && newest.sequence > newestOf(path))
+			.map(([path]) => unready(path));
+	}
+
+	#append(path: string, newest: Submission, over: Promise<void>): void {
+		const standing = this.#lines.get(path);
+		const done = Promise.all([standing?.done, over]).then(() => {
+			if (this.#lines.get(path)?.done === done) this.#lines.delete(path);
+		});
+		const ordered = standing?.ordered === true || newest.request.kind === 'update';
+		this.#lines.set(path, { done, ordered, newest });
+	}
+}
+
+function unready(path: string): DurableJsonError {
+	const message = `${path} was not written synchronously: a validator is asynchronous`;
+	return new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'validate' });
+}
+
+/** What it came to is told to its own caller. */
+function settled(): void {}
