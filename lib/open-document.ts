@@ -1,6 +1,6 @@
 /** What opening a document comes to: recovery, reading, migration, validation, and what is done where one of them fails. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { listBackups } from './commit/backups.ts';
+import { keepBackupDurably, listBackups } from './commit/backups.ts';
 import { keepInQuarantine } from './commit/quarantine.ts';
 import { resolveTarget } from './commit/target.ts';
 import { codeOf, DurableJsonError, messageOf } from './errors.ts';
@@ -25,7 +25,7 @@ export interface OpenJob<T>
 	/** What stands at the path. */
 	readonly look: () => Promise<string | undefined>;
 	/** Writes a value, and takes it. */
-	readonly write: (value: unknown, options?: Pick<WriteOptions, 'backups'>) => Promise<void>;
+	readonly write: (value: unknown, options?: Pick<WriteOptions, 'backups' | 'schema'>) => Promise<void>;
 }
 
 export async function openDocument<T>(path: string, job: OpenJob<T>): Promise<void> {
@@ -40,24 +40,34 @@ export async function openDocument<T>(path: string, job: OpenJob<T>): Promise<vo
 		else await job.write(initial);
 		return;
 	}
+	const { value, isNew } = await migrated(path, job, found.value);
+	// What migration makes of a good document says nothing against that.
+	if (isNew) return replaceOlder(path, job, value);
 	try {
-		await takeOrMigrate(path, job, found.value, looked);
+		take(await valid(path, job, value), looked);
 	} catch (error) {
 		if (codeOf(error) !== 'ERR_VALIDATION') throw error;
 		await settleInvalid(path, job, error);
 	}
 }
 
-async function takeOrMigrate<T>(
-	path: string,
-	job: OpenJob<T>,
-	value: unknown,
-	looked: string | undefined,
-): Promise<void> {
-	const { value: current, isNew } = await migrated(path, job, value);
-	// The old one becomes a backup, whatever is kept otherwise. Writing validates.
-	if (isNew) await job.write(current, { backups: Math.max(1, job.backups) });
-	else job.take(job.schema === undefined ? (current as T) : await validate(job.schema, current, path), looked);
+function valid<T>(path: string, { schema }: OpenJob<T>, value: unknown): T | Promise<T> {
+	return schema === undefined ? (value as T) : validate(schema, value, path);
+}
+
+/** Writes what has been migrated. The old document becomes a backup, whatever is kept otherwise, and durably before that. */
+async function replaceOlder<T>(path: string, job: OpenJob<T>, value: unknown): Promise<void> {
+	const { fileSystem, clock } = job;
+	const current = await valid(path, job, value);
+	try {
+		await keepBackupDurably({ fileSystem, clock }, await resolveTarget(fileSystem, path), Math.max(1, job.backups));
+	} catch (cause) {
+		if (cause instanceof DurableJsonError) throw cause;
+		const message = `${path} was not migrated: it could not be kept as a backup: ${messageOf(cause)}`;
+		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'backup', cause });
+	}
+	// It is kept already; and what a validator has put out may be of another type than what it takes.
+	await job.write(current, { backups: 0, schema: undefined });
 }
 
 /** `isNew` where it has been migrated, which may have changed the value itself. */
@@ -98,12 +108,12 @@ async function settleInvalid<T>(path: string, job: OpenJob<T>, error: unknown): 
 
 /** The newest backup that passes. Rejects with `error` where none does. */
 async function newestValid<T>(path: string, job: OpenJob<T>, error: unknown): Promise<unknown> {
-	const { fileSystem, schema } = job;
+	const { fileSystem } = job;
 	const { directory, name } = await resolveTarget(fileSystem, path);
 	for (const backup of await listBackups(fileSystem, directory, name)) {
 		try {
 			const { value } = await migrated(backup, job, parseDocument(backup, await fileSystem.readFile(backup)));
-			if (schema !== undefined) await validate(schema, value, backup);
+			await valid(backup, job, value);
 			return value;
 		} catch {
 			// The one before it may be good.

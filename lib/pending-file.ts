@@ -1,5 +1,5 @@
 /** Documents written piece by piece: a pending file, and a Node stream over it. */
-import { Writable } from 'node:stream';
+import { Writable, type WritableOptions } from 'node:stream';
 import { onAbort } from './abort.ts';
 import { ActiveCommit } from './commit/active-commit.ts';
 import { OwnFailure } from './commit/own-failure.ts';
@@ -8,7 +8,8 @@ import { resolveTarget } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from './lock/document-registry.ts';
-import { type Lease, leaseOf } from './lock/lease.ts';
+import { type Lease, leaseOf, leaseOn, reentrant } from './lock/lease.ts';
+import { LockWait } from './lock/lock-wait.ts';
 import { asOptions, type CheckedFileOptions, checkFileOptions, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
@@ -23,7 +24,11 @@ import type { PendingFile, PendingFileOptions, WriteReceipt } from './types.ts';
  *
  * Rejects with ERR_WRITE_FAILED, the signal's reason, or a TypeError or RangeError of code ERR_INVALID_ARGUMENT.
  */
-export async function openPendingFile(path: string | URL, options?: PendingFileOptions): Promise<PendingFile> {
+export function openPendingFile(path: string | URL, options?: PendingFileOptions): Promise<PendingFile> {
+	return open(path, options);
+}
+
+async function open(path: string | URL, options: PendingFileOptions | undefined): Promise<OpenPendingFile> {
 	const absolute = toAbsolutePath(path);
 	const { fileSystem = nodeFileSystem, clock = systemClock } = asOptions<PendingFileOptions>(options);
 	const checked = checkFileOptions(options);
@@ -47,7 +52,7 @@ class OpenPendingFile implements PendingFile {
 	/** The call that came last; each waits for the one before it. */
 	#last: Promise<unknown> = Promise.resolve();
 	#state: 'open' | 'broken' | 'over' = 'open';
-	/** The lock that it was opened under. */
+	/** The lock that it was opened under: it is for whoever commits it, while it lasts. */
 	readonly #lease: Lease | undefined;
 	readonly #stopListening: (() => void) | undefined;
 
@@ -56,7 +61,7 @@ class OpenPendingFile implements PendingFile {
 		this.#ports = ports;
 		this.#document = document;
 		this.#options = options;
-		this.#lease = leaseOf(ports.fileSystem, path);
+		this.#lease = leaseOn(ports.fileSystem, document.target.key);
 		const { signal } = options;
 		this.#stopListening = signal && onAbort(signal, () => this.#discardAborted());
 	}
@@ -85,43 +90,54 @@ class OpenPendingFile implements PendingFile {
 	}
 
 	async commit(): Promise<WriteReceipt> {
+		return this.commitUnder(leaseOn(this.#ports.fileSystem, this.#document.target.key));
+	}
+
+	/** @param caller the lock of the caller's: one that waits for the commit while it holds the document must not be waited for */
+	async commitUnder(caller: Lease | undefined): Promise<WriteReceipt> {
+		this.#assertOpen();
+		const { fileSystem, clock } = this.#ports;
+		const { key } = this.#document.target;
+		const lease = caller ?? (this.#lease?.ended === false ? this.#lease : undefined);
+		if (lease?.kind === 'update') throw reentrant(lease);
 		const sequence = nextSequence();
-		const registry = documentRegistry(this.#ports.fileSystem.scope);
-		const committed = this.#next(async () => {
-			try {
+		const registry = documentRegistry(fileSystem.scope);
+		const { signal } = this.#options;
+		const wait = signal && new LockWait(clock, { path: this.path, timeoutMs: Number.POSITIVE_INFINITY, signal });
+		const turn = this.#last;
+		// At once, so that whoever comes to lock the document finds it there: he may wait for it.
+		const landing = registry.exclusive(
+			key,
+			async (entry) => {
+				await turn;
 				this.#assertOpen();
 				this.#state = 'over';
-				const { key } = this.#document.target;
-				const lease = this.#lease?.ended === false ? this.#lease : undefined;
-				const landing = registry.exclusive(key, (entry) => this.#land(entry, sequence, lease), { lease });
-				lease?.track(landing);
-				const { removed: _, ...landed } = await landing;
-				return { path: this.path, ...landed, sequence, superseded: sequence < landed.sequence };
-			} catch (error) {
-				throw error instanceof OwnFailure ? error.reason : error;
-			} finally {
-				registry.found(sequence);
-				this.#stopListening?.();
-			}
-		});
+				return this.#land(entry, sequence, lease);
+			},
+			{ lease, wait },
+		);
+		this.#last = landing.catch(toldToItsCaller);
 		registry.announce(sequence, {
 			path: this.path,
-			lease: this.#lease,
+			lease,
 			overwrites: true,
-			settled: committed.catch(toldToItsCaller),
+			settled: this.#last,
 			hurry() {},
 			commitSync: () => {
-				throw new DurableJsonError(
-					'ERR_UNSUPPORTED',
-					`${this.path} was not written synchronously: it is a pending file`,
-					{
-						path: this.path,
-						step: 'rename',
-					},
-				);
+				const message = `${this.path} was not written synchronously: it is a pending file`;
+				throw new DurableJsonError('ERR_UNSUPPORTED', message, { path: this.path, step: 'rename' });
 			},
 		});
-		return committed;
+		lease?.track(landing);
+		try {
+			const { removed: _, ...landed } = await landing;
+			return { path: this.path, ...landed, sequence, superseded: sequence < landed.sequence };
+		} catch (error) {
+			throw error instanceof OwnFailure ? error.reason : error;
+		} finally {
+			registry.found(sequence);
+			this.#stopListening?.();
+		}
 	}
 
 	async discard(): Promise<void> {
@@ -208,6 +224,21 @@ function toldToItsCaller(): void {}
 /** Nobody waits for what an abort removes; a file that stays is found by the next sweep. */
 function ignoreLitter(): void {}
 
+/** A stream that tells who ends it. */
+class DocumentStream extends Writable {
+	readonly #onEnd: () => void;
+
+	constructor(onEnd: () => void, options: WritableOptions) {
+		super(options);
+		this.#onEnd = onEnd;
+	}
+
+	override end(...args: unknown[]): this {
+		this.#onEnd();
+		return super.end(...(args as []));
+	}
+}
+
 /** Bytes that a write stream gathers before it asks its writer to wait. */
 const STREAM_BUFFER_BYTES = 64 * 1024;
 
@@ -222,11 +253,17 @@ export function createWriteStream(path: string | URL, options?: PendingFileOptio
 	/** Aborted when the stream is destroyed, so that a commit under way stops before its rename. */
 	const destroyed = new AbortController();
 	let stopListening: (() => void) | undefined;
-	let file: PendingFile | undefined;
-	const stream = new Writable({
+	let file: OpenPendingFile | undefined;
+	/** The lock of who ends the stream, or pipes to it: `final` may be called in the context of whoever made it. */
+	let lease: Lease | undefined;
+	const { fileSystem = nodeFileSystem } = asOptions<PendingFileOptions>(options);
+	const seeCaller = (): void => {
+		lease = leaseOf(fileSystem, absolute) ?? lease;
+	};
+	const stream = new DocumentStream(seeCaller, {
 		highWaterMark: STREAM_BUFFER_BYTES,
 		construct(callback) {
-			const opening = openPendingFile(absolute, { ...options, signal: destroyed.signal });
+			const opening = open(absolute, { ...options, signal: destroyed.signal });
 			settle(
 				opening.then((opened) => {
 					file = opened;
@@ -241,7 +278,7 @@ export function createWriteStream(path: string | URL, options?: PendingFileOptio
 			settle(file?.write(Buffer.concat(chunks.map(({ chunk }) => chunk))), callback);
 		},
 		final(callback) {
-			settle(file?.commit(), callback);
+			settle(file?.commitUnder(lease?.ended === false ? lease : undefined), callback);
 		},
 		destroy(error, callback) {
 			stopListening?.();
@@ -249,6 +286,7 @@ export function createWriteStream(path: string | URL, options?: PendingFileOptio
 			settle(file?.discard(), (discardError) => callback(error ?? discardError ?? null));
 		},
 	});
+	stream.on('pipe', seeCaller);
 	if (signal !== undefined) stopListening = onAbort(signal, () => stream.destroy(toError(signal.reason)));
 	return stream;
 }

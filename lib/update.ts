@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { type Content, noContent, waitFor } from './content.ts';
 import { invalidArgument } from './errors.ts';
 import { createJsonSource } from './json/json-source.ts';
-import { Lease, runUnder } from './lock/lease.ts';
+import { Lease, leasesHere, runUnder } from './lock/lease.ts';
 import type { CheckedJsonOptions } from './options.ts';
 import type { FileSystem } from './ports/file-system.ts';
 import { promiseOf } from './promise-like.ts';
@@ -25,13 +25,15 @@ type UpdateContent = Content & { readonly written: () => unknown };
 /** What an update writes. */
 export function updateContent(fileSystem: FileSystem, { fn, initial, json }: UpdateJob): UpdateContent {
 	let result: unknown;
+	// It is run when its turn comes, by whoever is at work on the document then.
+	const outer = leasesHere(fileSystem);
 	const transform: Transform = function* (base, { path, key }) {
 		const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
 		const current = standing === undefined ? undefined : parseDocument(path, standing);
 		const lease = new Lease({ kind: 'update', path, key, lock: undefined });
 		let returned: unknown;
 		try {
-			returned = runUnder(fileSystem, lease, () => fn(current));
+			returned = runUnder(fileSystem, lease, () => fn(current), outer);
 			const promise = promiseOf(returned);
 			if (promise !== undefined) returned = yield* waitFor(promise);
 		} finally {

@@ -13,8 +13,10 @@ import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { type Condition, formatOf, judgeFile } from './condition.ts';
 import { giveName, NO_LINKS } from './copy-file.ts';
+import { syncNames } from './directory-sync.ts';
 import { fingerprint } from './fingerprint.ts';
 import { formatBackupName, parseKeptName } from './kept-name.ts';
+import { syncFile } from './read-only.ts';
 import { belongsTo } from './spelling.ts';
 import type { Target } from './target.ts';
 import { type CommitPorts, removeIfPresent, removeIfPresentSync } from './temp-file.ts';
@@ -77,6 +79,19 @@ export async function keepBackup(ports: CommitPorts, target: Target, count: numb
 	for (let number = count + 1; (await fileSystem.lstat(backupPath(target, number))) !== undefined; number++) {
 		await shift(fileSystem, backupPath(target, number), undefined);
 	}
+}
+
+/**
+ * {@link keepBackup}, durably: until the document that stands is kept, none may take its place. It has been read, and is
+ * good. Rejects with the system's error.
+ */
+export async function keepBackupDurably(ports: CommitPorts, target: Target, count: number): Promise<void> {
+	const { file, key, directory, existing } = target;
+	if (existing === undefined) return;
+	rememberGood(ports.fileSystem, key, existing);
+	await keepBackup(ports, target, count);
+	await syncFile(ports.fileSystem, file);
+	await syncNames(ports, directory);
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Awaitable, FileStat, FileSystem, OpenDirectory } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import { FORBIDDEN, isDurable, syncParentDirectories, syncParentDirectoriesSync } from './parent-directories.ts';
+import type { CommitPorts } from './temp-file.ts';
 
 /** So many waiting commits are not kept waiting for others. */
 const MAX_WAITING = 32;
@@ -234,6 +235,20 @@ export class DirectoryCommits {
 		} catch {
 			// Opened only to be synced: an open that failed was seen there, and closing loses nothing.
 		}
+	}
+}
+
+/**
+ * Makes what has been named, renamed or removed in a directory durable, by a sync that is shared with the commits at work
+ * there. Rejects with the system's error.
+ */
+export async function syncNames({ fileSystem, clock }: CommitPorts, directory: string): Promise<DirectorySynced> {
+	const commits = directoryCommits(fileSystem, clock, directory);
+	commits.enter();
+	try {
+		return await commits.syncWithParents();
+	} finally {
+		await commits.leave();
 	}
 }
 

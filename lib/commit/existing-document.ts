@@ -3,10 +3,10 @@ import path from 'node:path';
 import { codeOf, DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
 import type { ActiveCommit } from './active-commit.ts';
 import { removeKept } from './backups.ts';
-import { type DirectorySynced, directoryCommits } from './directory-sync.ts';
+import { type DirectorySynced, syncNames } from './directory-sync.ts';
 import { whileHeld } from './held.ts';
 import { OwnFailure } from './own-failure.ts';
-import { openToSync } from './read-only.ts';
+import { syncFile } from './read-only.ts';
 import { belongsTo } from './spelling.ts';
 import { removeDeadTemps } from './sweep.ts';
 import type { Target } from './target.ts';
@@ -101,14 +101,7 @@ export async function hardenDocument(
 ): Promise<DirectorySynced> {
 	const { fileSystem } = ports;
 	try {
-		if (wanted.file) {
-			const file = await openToSync(fileSystem, target.file);
-			try {
-				await file.sync();
-			} finally {
-				await file.close();
-			}
-		}
+		if (wanted.file) await syncFile(fileSystem, target.file);
 	} catch (error) {
 		throw failure(target, 'sync', error, 'unknown');
 	}
@@ -116,21 +109,13 @@ export async function hardenDocument(
 }
 
 /** Waits for a sync of the document's directory, shared with the commits at work there. */
-async function syncDirectory(
-	{ fileSystem, clock }: CommitPorts,
-	target: Target,
-	outcome: Outcome,
-): Promise<DirectorySynced> {
-	const directory = directoryCommits(fileSystem, clock, target.directory);
-	directory.enter();
+async function syncDirectory(ports: CommitPorts, target: Target, outcome: Outcome): Promise<DirectorySynced> {
 	try {
-		return await directory.syncWithParents();
+		return await syncNames(ports, target.directory);
 	} catch (error) {
 		// Nothing can stand in a directory that is missing.
 		if (codeOf(error) === 'ENOENT') return { directorySynced: false, directorySyncs: 0 };
 		throw failure(target, 'sync-directory', error, outcome);
-	} finally {
-		await directory.leave();
 	}
 }
 

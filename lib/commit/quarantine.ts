@@ -2,7 +2,7 @@
 import type { FileSystem } from '../ports/file-system.ts';
 import { nextSequence } from '../shared-state.ts';
 import { giveName } from './copy-file.ts';
-import { directoryCommits } from './directory-sync.ts';
+import { syncNames } from './directory-sync.ts';
 import { formatQuarantinedName, parseKeptName } from './kept-name.ts';
 import { belongsTo } from './spelling.ts';
 import { inDirectory, type Target } from './target.ts';
@@ -24,13 +24,7 @@ export async function keepInQuarantine(ports: CommitPorts, target: Target): Prom
 	const order = formatOrder(clock.epochMs(), nextSequence());
 	const kept = inDirectory(directory, formatQuarantinedName(name, order, fileSystem.uniqueId()));
 	await giveName(ports, target, existing, kept);
-	const commits = directoryCommits(fileSystem, clock, directory);
-	commits.enter();
-	try {
-		await commits.syncWithParents();
-	} finally {
-		await commits.leave();
-	}
+	await syncNames(ports, directory);
 	const all = (await fileSystem.readdir(directory))
 		.filter((file) => isQuarantinedOf(fileSystem, directory, file, name))
 		.sort(byOrder);

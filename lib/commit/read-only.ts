@@ -28,6 +28,16 @@ export function setReadOnlySync({ sync }: FileSystem, file: string, readOnly: bo
 	}
 }
 
+/** Makes the content of a file durable, whoever has written it. Rejects with the system's error. */
+export async function syncFile(fileSystem: FileSystem, file: string): Promise<void> {
+	const opened = await openToSync(fileSystem, file);
+	try {
+		await opened.sync();
+	} finally {
+		await opened.close();
+	}
+}
+
 /** Opens a file to be synced: Windows flushes no handle that may not write. The attribute stays as it was. */
 export async function openToSync(fileSystem: FileSystem, file: string): Promise<OpenFile> {
 	if (fileSystem.semantics === 'posix') return fileSystem.open(file, 'read');

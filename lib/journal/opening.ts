@@ -1,5 +1,5 @@
 /** From the file of a journal to a log that can go on: what it holds is replayed, and made sure to be durable. */
-import { directoryCommits } from '../commit/directory-sync.ts';
+import { syncNames } from '../commit/directory-sync.ts';
 import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { recoverChannel } from '../diagnostics.ts';
@@ -60,7 +60,7 @@ export async function openFound(
 	const directorySynced = await hardened(path, async () => {
 		await journal.settle(scanner.lastGroup ?? end.offset);
 		// A process that was killed after a checkpoint may not have synced the name.
-		return syncDirectory(ports, target);
+		return (await syncNames(ports, target.directory)).directorySynced;
 	});
 	const cutBytes = torn ? sizeBytes - end.offset : 0;
 	if (torn) recoverChannel.publish({ path: target.file, action: 'cut' });
@@ -96,17 +96,6 @@ export async function createNew(
 	} catch (error) {
 		if (error instanceof DurableJsonError && codeOf(error.cause) === 'EEXIST') return undefined;
 		throw error;
-	}
-}
-
-/** Makes the name of the file durable. @returns false where the platform cannot */
-async function syncDirectory({ fileSystem, clock }: CommitPorts, { directory }: Target): Promise<boolean> {
-	const commits = directoryCommits(fileSystem, clock, directory);
-	commits.enter();
-	try {
-		return (await commits.syncWithParents()).directorySynced;
-	} finally {
-		await commits.leave();
 	}
 }
 

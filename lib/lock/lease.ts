@@ -62,24 +62,40 @@ function storageOf({ scope }: FileSystem): Storage {
 	return sharedPart(scope, 'leases', (): Storage => new AsyncLocalStorage());
 }
 
-/** Runs a function under the lease, and those that it is under already. */
-export function runUnder<T>(fileSystem: FileSystem, lease: Lease, work: () => T): T {
-	const storage = storageOf(fileSystem);
-	const held = storage.getStore()?.filter(({ ended }) => !ended) ?? [];
-	return storage.run([...held, lease], work);
+/** The leases of this asynchronous context, outermost first. */
+export function leasesHere(fileSystem: FileSystem): readonly Lease[] {
+	return (
+		storageOf(fileSystem)
+			.getStore()
+			?.filter(({ ended }) => !ended) ?? []
+	);
 }
 
-/** The lease of this asynchronous context on the document behind the path. */
+/** Runs a function under the lease, and those that its caller is under. */
+export function runUnder<T>(
+	fileSystem: FileSystem,
+	lease: Lease,
+	work: () => T,
+	outer: readonly Lease[] = leasesHere(fileSystem),
+): T {
+	return storageOf(fileSystem).run([...outer, lease], work);
+}
+
+/** The innermost lease of this asynchronous context on the document behind the path. */
 export function leaseOf(fileSystem: FileSystem, path: string): Lease | undefined {
-	const all = storageOf(fileSystem).getStore();
 	// Hardly any call is made under a lock, and it must cost those next to nothing.
-	if (all === undefined) return undefined;
-	const held = all.filter(({ ended }) => !ended);
+	if (storageOf(fileSystem).getStore() === undefined) return undefined;
+	const held = leasesHere(fileSystem);
 	if (held.length === 0) return undefined;
-	const same = held.find((lease) => lease.path === path);
+	const same = held.findLast((lease) => lease.path === path);
 	if (same !== undefined) return same;
 	const key = keyOf(fileSystem, path);
-	return held.find((lease) => lease.key === key);
+	return held.findLast((lease) => lease.key === key);
+}
+
+/** As {@link leaseOf}, of a document that has been found already. */
+export function leaseOn(fileSystem: FileSystem, key: string): Lease | undefined {
+	return leasesHere(fileSystem).findLast((lease) => lease.key === key);
 }
 
 /** At once, as the call's place is decided in the caller's stack; only under a lease, and for another spelling. */

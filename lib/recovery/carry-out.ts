@@ -9,11 +9,11 @@
  */
 import path from 'node:path';
 import { copyToTemp, NO_LINKS } from '../commit/copy-file.ts';
-import { directoryCommits } from '../commit/directory-sync.ts';
+import { syncNames } from '../commit/directory-sync.ts';
 import { fingerprint } from '../commit/fingerprint.ts';
 import { formatQuarantinedName } from '../commit/kept-name.ts';
 import type { AgeLimit } from '../commit/liveness.ts';
-import { openToSync } from '../commit/read-only.ts';
+import { syncFile } from '../commit/read-only.ts';
 import { renameWhereFree } from '../commit/replace.ts';
 import { removeIfDead } from '../commit/sweep.ts';
 import { targetAt } from '../commit/target.ts';
@@ -57,7 +57,7 @@ export async function carryOut(context: CarryOutContext, decision: Decision): Pr
 	for (const { path: file } of leftovers) {
 		if (!(await removeLeftover(context, file))) spared.add(file);
 	}
-	if (leftovers.length > spared.size) await syncDirectory(context);
+	if (leftovers.length > spared.size) await syncNames(context.ports, context.directory);
 	return { quarantined, spared };
 }
 
@@ -92,7 +92,7 @@ async function restore(context: CarryOutContext, decision: Decision, source: Sou
 	const { fileSystem } = context.ports;
 	if (source.companion.kind !== 'backup') {
 		// The classic pattern may not have synced it.
-		if (source.companion.temp === undefined) await syncFile(context, source.path);
+		if (source.companion.temp === undefined) await syncFile(context.ports.fileSystem, source.path);
 		return putInPlace(context, decision, source.path);
 	}
 	// A copy: as another name of the backup's file, the document could be spoiled together with it.
@@ -135,13 +135,13 @@ async function nameWithoutReplacing(context: CarryOutContext, from: string, docu
 			if (codeOf(renameError) === 'ENOENT') return false;
 			throw renameError;
 		}
-		await syncDirectory(context);
+		await syncNames(context.ports, context.directory);
 		return true;
 	}
 	// In this order: a power cut may keep either of two changes that are not synced.
-	await syncDirectory(context);
+	await syncNames(context.ports, context.directory);
 	await removeIfPresent(fileSystem, from);
-	await syncDirectory(context);
+	await syncNames(context.ports, context.directory);
 	return true;
 }
 
@@ -163,7 +163,7 @@ async function quarantine(context: CarryOutContext, document: string, judged: Fi
 		return undefined;
 	}
 	// Before the name is another file's: a power cut may keep the second of two changes and lose the first.
-	await syncDirectory(context);
+	await syncNames(context.ports, context.directory);
 	tell(to, 'quarantined');
 	return to;
 }
@@ -173,26 +173,6 @@ async function dropOldest(context: CarryOutContext, { quarantined }: Decision, n
 	for (const file of all.slice(0, Math.max(0, all.length - context.maxQuarantined))) {
 		await removeIfPresent(context.ports.fileSystem, file);
 		tell(file, 'removed');
-	}
-}
-
-async function syncFile({ ports: { fileSystem } }: CarryOutContext, file: string): Promise<void> {
-	const opened = await openToSync(fileSystem, file);
-	try {
-		await opened.sync();
-	} finally {
-		await opened.close();
-	}
-}
-
-/** Shared with the commits at work there. Where the platform cannot sync a directory, nothing can be done. */
-async function syncDirectory({ ports: { fileSystem, clock }, directory }: CarryOutContext): Promise<void> {
-	const commits = directoryCommits(fileSystem, clock, directory);
-	commits.enter();
-	try {
-		await commits.syncWithParents();
-	} finally {
-		await commits.leave();
 	}
 }
 

@@ -292,6 +292,34 @@ describe('migrate', () => {
 		await directory.expectOnly('a.json');
 	});
 
+	it.each(['throw', 'quarantine', 'restore'] as const)(
+		'leaves a good document where it is when what it makes of it is invalid: onInvalid %s',
+		async (onInvalid) => {
+			await writeJson(path(), { version: 1, names: ['older'] }, { backups: 2 });
+			await writeJson(path(), { version: 2, names: ['a'] }, { backups: 2 });
+			const before = await directory.names();
+			const opening = openJsonFile(path(), {
+				...{ schema: current, version: 3, onInvalid, initial: { version: 3, names: [] } },
+				migrate: () => ({ version: 3, names: 'a' }),
+			});
+			await expect(opening).rejects.toMatchObject({ code: 'ERR_VALIDATION', path: path(), outcome: 'not_applied' });
+			expect(await directory.json('a.json')).toEqual({ version: 2, names: ['a'] });
+			expect(await directory.names()).toEqual(before);
+		},
+	);
+
+	it('validates once: what a validator puts out may be of another type than what it takes', async () => {
+		const dated = z.object({ version: z.number(), at: z.string().transform((text) => ({ year: Number(text) })) });
+		await writeJson(path(), { at: '2025' });
+		const file = await openJsonFile(path(), {
+			schema: dated,
+			version: 1,
+			migrate: (old) => ({ ...(old as object), version: 1 }),
+		});
+		expect(file.value).toEqual({ version: 1, at: { year: 2025 } });
+		await file.close();
+	});
+
 	it('a newer document, or an older one without migrate, is not touched', async () => {
 		await writeJson(path(), { version: 4 });
 		const newer = openJsonFile(path(), { version: 3, migrate, initial: {}, onInvalid: 'quarantine' });
