@@ -124,6 +124,9 @@ export interface Journal<State, Entry> extends AsyncDisposable {
 	 * The durable entries that are still in the file, those since the last checkpoint, in bounded memory; as many as there
 	 * are when the reading begins.
 	 *
+	 * Rejects with ERR_READ_FAILED where somebody else has removed or replaced the file, ERR_CORRUPT where somebody has
+	 * written to it (the entries before are told), ERR_VALIDATION, ERR_CLOSED or ERR_JOURNAL_BROKEN.
+	 *
 	 * @param from the sequence to begin with. Default: the first in the file. A RangeError of code ERR_INVALID_ARGUMENT
 	 * where that entry is part of a checkpoint already.
 	 */

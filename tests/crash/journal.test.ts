@@ -257,28 +257,40 @@ describe('loses nothing where once, or from then on, there fails', () => {
 });
 
 describe('the exploration finds', () => {
-	const faults: Array<(disk: SimulatedDisk) => void> = [1, 2, 3].flatMap((nth) => [
-		(disk: SimulatedDisk) => disk.fail('dataSync', { code: 'EIO', nth }),
-		(disk: SimulatedDisk) => disk.fail('syncDirectory', { code: 'EIO', nth }),
-		(disk: SimulatedDisk) => disk.shortWrite({ bytes: 3, nth: nth + 2 }),
-	]);
+	type Fault = (disk: SimulatedDisk) => void;
+	const failedSyncs = (['dataSync', 'syncDirectory'] as const).flatMap((name) =>
+		[1, 2, 3].map(
+			(nth): Fault =>
+				(disk) =>
+					disk.fail(name, { code: 'EIO', nth }),
+		),
+	);
+	const shortWrites = [3, 4, 5].map(
+		(nth): Fault =>
+			(disk) =>
+				disk.shortWrite({ bytes: 3, nth }),
+	);
 
-	it.each<[MutantName, ReadonlyArray<((disk: SimulatedDisk) => void) | undefined>]>([
+	const LOSS = /found \[.*allowed|is corrupt/;
+
+	it.each<[MutantName, ReadonlyArray<Fault | undefined>]>([
 		['file sync dropped', [undefined]],
 		// A checkpoint that takes the place of the entries before it is durable.
 		['file sync after the rename', [undefined]],
 		['directory sync dropped', [undefined]],
 		['directory sync not awaited', [undefined]],
-		['sync errors swallowed', faults],
-		['short writes taken as whole', faults],
+		['sync errors swallowed', failedSyncs],
+		['short writes taken as whole', shortWrites],
 	])('%s', async (name, preparations) => {
 		const found: string[] = [];
 		for (const prepare of preparations) {
 			for (const act of Object.values(acts)) {
 				const made = scenario(act, mutants[name], prepare);
 				await exploreCrashes(made, check, { statesMax: 32 }).catch((error: Error) => found.push(error.message));
+				// One is enough.
+				if (LOSS.test(found.at(-1) ?? '')) return;
 			}
 		}
-		expect(found.join('\n')).toMatch(/found \[.*allowed|is corrupt/);
+		expect(found.join('\n')).toMatch(LOSS);
 	});
 });

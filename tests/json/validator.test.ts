@@ -215,7 +215,7 @@ describe('one text', () => {
 		expect(['12\n', '[12]', 'true', '"1"', '{"a":1}'].map(endsInNumber)).toEqual([false, false, false, false, false]);
 	});
 
-	it('holds a bit for each open container, and refuses what is nested without end', () => {
+	it('holds a bit for each open container, and refuses what is nested without end', { timeout: 120_000 }, () => {
 		const deep = new JsonValidator();
 		const piece = Buffer.alloc(1 << 20, '[');
 		const before = process.memoryUsage().arrayBuffers;
