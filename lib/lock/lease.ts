@@ -7,7 +7,7 @@ import { Mutex } from 'async-mutex';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import { DurableJsonError } from '../errors.ts';
 import type { FileSystem } from '../ports/file-system.ts';
-import { sharedPart } from '../shared-state.ts';
+import { localScope, sharedPart } from '../shared-state.ts';
 import type { FileLock } from './file-lock.ts';
 
 export interface LeaseOptions {
@@ -56,19 +56,16 @@ export class Lease {
 /** What it came to is told to its own caller. */
 function done(): void {}
 
-type Storage = AsyncLocalStorage<readonly Lease[]>;
+/** The leases of an asynchronous context by scope, outermost first. */
+type Leases = ReadonlyMap<object, readonly Lease[]>;
 
-function storageOf({ scope }: FileSystem): Storage {
-	return sharedPart(scope, 'leases', (): Storage => new AsyncLocalStorage());
-}
+/** One for all scopes: on Node 20 each storage that has been used makes every promise of the process slower. */
+const storage = sharedPart(localScope, 'leases', () => new AsyncLocalStorage<Leases>());
 
 /** The leases of this asynchronous context, outermost first. */
-export function leasesHere(fileSystem: FileSystem): readonly Lease[] {
-	return (
-		storageOf(fileSystem)
-			.getStore()
-			?.filter(({ ended }) => !ended) ?? []
-	);
+export function leasesHere({ scope }: FileSystem): readonly Lease[] {
+	const leases = storage.getStore()?.get(scope) ?? [];
+	return leases.filter(({ ended }) => !ended);
 }
 
 /** Runs a function under the lease, and those that its caller is under. */
@@ -78,13 +75,13 @@ export function runUnder<T>(
 	work: () => T,
 	outer: readonly Lease[] = leasesHere(fileSystem),
 ): T {
-	return storageOf(fileSystem).run([...outer, lease], work);
+	return storage.run(new Map(storage.getStore()).set(fileSystem.scope, [...outer, lease]), work);
 }
 
 /** The innermost lease of this asynchronous context on the document behind the path. */
 export function leaseOf(fileSystem: FileSystem, path: string): Lease | undefined {
 	// Hardly any call is made under a lock, and it must cost those next to nothing.
-	if (storageOf(fileSystem).getStore() === undefined) return undefined;
+	if (storage.getStore() === undefined) return undefined;
 	const held = leasesHere(fileSystem);
 	if (held.length === 0) return undefined;
 	const same = held.findLast((lease) => lease.path === path);
