@@ -115,6 +115,10 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	#known: string | undefined;
 	/** The file that it was last written into here. */
 	#landed: string | undefined;
+	/** Counts what may change the two: reads, when they begin, and landings. */
+	#events = 0;
+	/** The event that they come from. */
+	#takenFrom = 0;
 
 	constructor(path: string, writer: Writer, options: CheckedOptions<T>) {
 		this.path = path;
@@ -130,10 +134,7 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 		const { schema } = this.#options;
 		await openDocument<T>(this.path, {
 			...this.#options,
-			take: (value, looked) => {
-				this.#value = value;
-				this.#known = looked;
-			},
+			take: (value, looked) => this.#take(value, looked, ++this.#events),
 			look: () => this.#look(),
 			write: async (value, options) => {
 				await this.#writer.write(
@@ -167,12 +168,15 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	async read({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<T> {
 		const { fileSystem, schema } = this.#options;
 		for (let attempt = 1; ; attempt++) {
+			const event = ++this.#events;
 			const before = await this.#look();
-			const value = await readJson(this.path, { fileSystem, schema, signal });
-			if (before !== (await this.#look()) && attempt < MAX_LOOKS) continue;
-			this.#value = value as T;
-			this.#known = before;
-			return value as T;
+			const value = (await readJson(this.path, { fileSystem, schema, signal })) as T;
+			const isStable = before === (await this.#look());
+			// What has landed, or was begun to be read, after this read began is newer.
+			const isNewest = this.#takenFrom < event;
+			if (!(isStable && isNewest) && attempt < MAX_LOOKS) continue;
+			if (isNewest) this.#take(value, before, event);
+			return value;
 		}
 	}
 
@@ -198,10 +202,16 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 		return {
 			assertKnown: ifUnchanged ? (existing) => this.#assertKnown(existing, known) : undefined,
 			onLanded: (stat, value) => {
-				this.#known = this.#landed = fingerprint(stat);
-				this.#value = value as T;
+				this.#landed = fingerprint(stat);
+				this.#take(value as T, this.#landed, ++this.#events);
 			},
 		};
+	}
+
+	#take(value: T | undefined, known: string | undefined, event: number): void {
+		this.#value = value;
+		this.#known = known;
+		this.#takenFrom = event;
 	}
 
 	#assertKnown(existing: FileStat | undefined, known: string | undefined): void {

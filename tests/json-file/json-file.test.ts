@@ -1,7 +1,11 @@
 import { rm, writeFile as writeRaw } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { debounce, openJsonFile, withLock, writeJson } from '../../lib/index.ts';
+import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
+import type { FileSystem } from '../../lib/ports/file-system.ts';
+import { seededRandom } from '../../lib/testing/seeded-random.ts';
 import { startChild } from '../support/child.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
@@ -113,6 +117,76 @@ describe('openJsonFile', () => {
 		const children = Array.from({ length: 4 }, () => startChild(script, [directory.file('a.json')]));
 		await Promise.all(children.map((child) => new Promise((resolve) => child.on('exit', resolve))));
 		expect(await directory.json('a.json')).toEqual({ count: 80 });
+	});
+});
+
+describe('read, while the document changes', () => {
+	/** The real disk, on which what `stat` and `readFile` have found may come late. */
+	function lateFileSystem(late: (call: 'stat' | 'readFile') => Promise<unknown>): FileSystem {
+		return {
+			...nodeFileSystem,
+			async stat(path) {
+				const found = await nodeFileSystem.stat(path);
+				await late('stat');
+				return found;
+			},
+			async readFile(path, options) {
+				const found = await nodeFileSystem.readFile(path, options);
+				await late('readFile');
+				return found;
+			},
+		};
+	}
+
+	it.each([1, 2])('takes nothing older than a write that was acknowledged meanwhile: look %i', async (look) => {
+		let looks = 0;
+		let during = (): Promise<unknown> => Promise.resolve();
+		const late = async (call: string): Promise<void> => {
+			if (call === 'stat' && ++looks === look) await during();
+		};
+		const file = await openJsonFile(directory.file('a.json'), { initial: 0, fileSystem: lateFileSystem(late) });
+		looks = 0;
+		during = () => file.write(1);
+		await file.read();
+		expect(file.value).toBe(1);
+		await file.write(2, { ifUnchanged: true });
+		await file.close();
+	});
+
+	it('of two reads at once, the one that ends last but began first takes nothing older', async () => {
+		let during = (): Promise<unknown> => Promise.resolve();
+		let looks = 0;
+		const late = async (call: string): Promise<void> => {
+			if (call === 'stat' && ++looks === 2) await during();
+		};
+		const file = await openJsonFile(directory.file('a.json'), { initial: 0, fileSystem: lateFileSystem(late) });
+		looks = 0;
+		during = () => writeRaw(directory.file('a.json'), '500').then(() => file.read());
+		await file.read();
+		expect(file.value).toBe(500);
+		await file.write(2, { ifUnchanged: true });
+		await file.close();
+	});
+
+	it('value never falls behind what was acknowledged, and ifUnchanged knows what is its own', async () => {
+		const random = seededRandom(7);
+		const late = (): Promise<unknown> => sleep(random() < 0.5 ? 0 : random() * 4);
+		const file = await openJsonFile(directory.file('a.json'), { initial: 0, fileSystem: lateFileSystem(late) });
+		let writing = true;
+		const reader = async (): Promise<void> => {
+			while (writing) await file.read();
+		};
+		const readers = [reader(), reader(), reader()];
+		for (let count = 1; count <= 150; count++) {
+			await file.write(count, { ifUnchanged: true });
+			expect(file.value).toBe(count);
+			await sleep(random() * 2);
+			expect(file.value).toBe(count);
+		}
+		writing = false;
+		await Promise.all(readers);
+		expect(file.value).toBe(150);
+		await file.close();
 	});
 });
 
