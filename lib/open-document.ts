@@ -33,7 +33,7 @@ export async function openDocument<T>(path: string, job: OpenJob<T>): Promise<vo
 	const { documents } = await recover(path, { fileSystem, clock, signal, match: () => true });
 	for (const found of documents) job.onRecovered?.(found);
 	const looked = await job.look();
-	const found = await readDocument(fileSystem, path, signal);
+	const found = await readDocument({ fileSystem, clock }, path, signal);
 	if (!('value' in found)) {
 		if (codeOf(found.error.cause) !== 'ENOENT') await settleInvalid(path, job, found.error);
 		else if (initial === undefined) take(undefined, undefined);

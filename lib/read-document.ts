@@ -10,8 +10,16 @@ import { resolveTargetSync } from './commit/target-sync.ts';
 import { parseTempName } from './commit/temp-name.ts';
 import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
 import { systemClock } from './platform/system-clock.ts';
+import type { Clock } from './ports/clock.ts';
 import type { Awaitable, FileSystem } from './ports/file-system.ts';
 import type { BaseReader } from './schedule/steps.ts';
+
+/** Where to read, and by which clock to wait for a file that another program holds. */
+export interface ReadPorts {
+	readonly fileSystem: FileSystem;
+	/** Left out: the system's. */
+	readonly clock?: Clock | undefined;
+}
 
 interface Content {
 	readonly bytes: Uint8Array;
@@ -31,9 +39,10 @@ export type Found =
 /**
  * Reads a document; where it is missing or no JSON, what stands for it. Rejects with ERR_READ_FAILED where it cannot be told.
  */
-export async function readDocument(fileSystem: FileSystem, document: string, signal?: AbortSignal): Promise<Found> {
+export async function readDocument(ports: ReadPorts, document: string, signal?: AbortSignal): Promise<Found> {
+	const { fileSystem } = ports;
 	const read = async (file: string): Promise<Content> => {
-		const bytes = await patiently(fileSystem, file, () => fileSystem.readFile(file, signal && { signal }), signal);
+		const bytes = await patiently(ports, file, () => fileSystem.readFile(file, signal && { signal }), signal);
 		return { bytes, value: parseDocument(file, bytes) };
 	};
 	try {
@@ -113,10 +122,11 @@ async function unlessBad<T>(reading: Promise<T>): Promise<T | undefined> {
 
 /** Reads what an update begins with. What is corrupt is left to the update, which rejects. */
 export const baseReader: BaseReader = {
-	async read(fileSystem, document) {
-		const bytes = await unlessMissing(patiently(fileSystem, document, () => fileSystem.readFile(document)));
+	async read(ports, document) {
+		const { fileSystem } = ports;
+		const bytes = await unlessMissing(patiently(ports, document, () => fileSystem.readFile(document)));
 		if (bytes !== undefined) return bytes;
-		const found = await readDocument(fileSystem, document);
+		const found = await readDocument(ports, document);
 		if ('value' in found) return found.bytes;
 		if (codeOf(found.error.cause) === 'ENOENT') return undefined;
 		throw found.error;
@@ -166,14 +176,14 @@ export function parseText(path: string, bytes: Uint8Array, what: string): unknow
 
 /** {@link guarded}; on Windows another program may have the file for a moment, and share nothing. */
 export async function patiently<T>(
-	fileSystem: FileSystem,
+	{ fileSystem, clock = systemClock }: ReadPorts,
 	path: string,
 	action: () => Awaitable<T>,
 	signal?: AbortSignal,
 ): Promise<T> {
 	const check = (): void => signal?.throwIfAborted();
 	try {
-		return await whileHeld({ fileSystem, clock: systemClock }, { path, step: 'read', check }, action);
+		return await whileHeld({ fileSystem, clock }, { path, step: 'read', check }, action);
 	} catch (cause) {
 		check();
 		throw readError(path, cause);

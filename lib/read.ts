@@ -30,7 +30,7 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 	checkSchema(schema);
 	checkSignal(signal);
 	signal?.throwIfAborted();
-	const found = await readDocument(fileSystem, absolute, signal);
+	const found = await readDocument({ fileSystem }, absolute, signal);
 	if (found.source !== undefined) {
 		onFallback?.({ path: absolute, reason: found.reason, error: found.error, source: found.source });
 	}
@@ -69,7 +69,7 @@ async function* parseLines<T>(path: string, options: Partial<ReadLinesOptions<T>
 /** The lines of a file, without their ends. Each is the caller's own. */
 async function* linesOf(fileSystem: FileSystem, path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
 	signal?.throwIfAborted();
-	const file = await patiently(fileSystem, path, () => fileSystem.open(path, 'read'), signal);
+	const file = await patiently({ fileSystem }, path, () => fileSystem.open(path, 'read'), signal);
 	try {
 		const buffer = Buffer.allocUnsafe(READ_BYTES);
 		/** The beginning of a line whose end has not been read yet. */

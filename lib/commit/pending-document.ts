@@ -278,9 +278,10 @@ export class PendingDocument {
 		}
 	}
 
-	/** Removes the temporary file. Does nothing after the rename, and when called again. Rejects with ERR_WRITE_FAILED. */
+	/** Removes the temporary file; after the rename just closes it. Does nothing when called again. Rejects with ERR_WRITE_FAILED. */
 	async discard(): Promise<void> {
-		if (this.#phase === 'closed' || this.#phase === 'renamed') return;
+		if (this.#phase === 'closed') return;
+		if (this.#phase === 'renamed') return this.#end();
 		try {
 			// Before the handle is closed: once its lock is gone, a recovery could take a `ready` file for an orphan.
 			await this.#remove('part');

@@ -233,8 +233,14 @@ export class Batch {
 	renamed(as: Landed, stat?: FileStat): void {
 		this.#landed = as;
 		this.#closed = true;
-		const landed = this.#steps?.made?.call ?? this.#newest;
+		// Where no call is left its value has been dropped, after the rename had been begun.
+		const landed = this.size > 0 ? this.#written : undefined;
 		if (stat !== undefined) landed?.request.onLanded?.(stat);
+	}
+
+	/** The call whose value is written. */
+	get #written(): Submission | undefined {
+		return this.#steps?.made?.call ?? this.#newest;
 	}
 
 	/** Has a caller said which document it is that may be replaced? */
@@ -248,7 +254,7 @@ export class Batch {
 	 * @returns why the value that counts may not be written, if it is one of them: that call is left to {@link Batch.rejectNewest}
 	 */
 	refuse(existing: FileStat | undefined): { readonly reason: unknown } | undefined {
-		const writes = this.#steps?.made?.call ?? this.#newest;
+		const writes = this.#written;
 		let refusal: { readonly reason: unknown } | undefined;
 		for (const call of this.#carried) {
 			const refused = call.refusal(existing);
@@ -362,7 +368,8 @@ export class Batch {
 	#abort(submission: Submission, reason: unknown): void {
 		if (this.#landed !== undefined) return;
 		const alone = this.#carried.size === 1;
-		if (submission === this.#newest && this.#inFlight !== undefined && (alone || this.#before !== undefined)) {
+		const hasBefore = this.#before !== undefined || this.#steps?.hasBefore === true;
+		if (submission === this.#written && this.#inFlight !== undefined && (alone || hasBefore)) {
 			// The commit notices, cleans up, and then the caller is told.
 			this.#inFlight.abort(reason);
 			return;

@@ -3,13 +3,14 @@
  * the writes among them. They are carried out in their order on the document's bytes; what comes out is written once.
  */
 import { OwnFailure } from '../commit/own-failure.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import type { Submission } from './submission.ts';
 import { bytesOf, type Pause } from './transform.ts';
 
 /** What updates begin with. */
 export interface BaseReader {
-	read(fileSystem: FileSystem, path: string): Promise<Uint8Array | undefined>;
+	read(ports: CommitPorts, path: string): Promise<Uint8Array | undefined>;
 	readSync(fileSystem: FileSystem, path: string): Uint8Array | undefined;
 }
 
@@ -85,6 +86,11 @@ export class Steps {
 	get needsBase(): boolean {
 		const first = this.#calls.find((call) => !call.settled);
 		return this.#state === 'waiting' && first?.request.kind === 'update';
+	}
+
+	/** Is there something to go back to? */
+	get hasBefore(): boolean {
+		return this.#before !== undefined;
 	}
 
 	/** Goes back to what was made before the last step. @returns false where that is nothing */

@@ -334,6 +334,47 @@ describe('update', () => {
 		expect(await other).toEqual({ count: 1 });
 	});
 
+	it.each([false, true])(
+		'an abort at any moment of its commit leaves nothing open (beside one that fails: %s)',
+		async (beside) => {
+			const clock = new ManualClock();
+			for (let moment = 0; moment < 30; moment++) {
+				const disk = new SimulatedDisk({ clock });
+				disk.plantFile('/d/a.json', '{"count":1}');
+				const writer = createWriter({ fileSystem: disk, clock });
+				const controller = new AbortController();
+				const { signal } = controller;
+				const run = async (): Promise<void> => {
+					const update = writer.update('/d/a.json', increment, { signal });
+					const failing = beside ? writer.update('/d/a.json', () => Promise.reject(new Error('own'))) : undefined;
+					const settled = Promise.allSettled([update, failing]);
+					for (let turn = 0; turn < moment; turn++) await new Promise((resolve) => setImmediate(resolve));
+					controller.abort(new Error('away'));
+					const [{ status }] = await settled;
+					await writer.close();
+					expect(disk.peekFile('/d/a.json')?.toString()).toBe(status === 'rejected' ? '{"count":1}' : '{"count":2}\n');
+					expect(disk.openHandles()).toEqual([]);
+					expect(disk.paths().filter((path) => path.includes('.dj1'))).toEqual([]);
+				};
+				await drive(run(), { disk, clock });
+			}
+		},
+	);
+
+	it('waits by the clock that it was given for a document that another program holds (Windows)', async () => {
+		const clock = new ManualClock();
+		const disk = new SimulatedDisk({ clock, semantics: 'win32' });
+		disk.plantFile('/d/a.json', '{"count":1}');
+		const writer = createWriter({ fileSystem: disk, clock });
+		disk.fail('readFile', { code: 'EACCES', times: 3 });
+		const run = async (): Promise<void> => {
+			expect(await writer.update('/d/a.json', increment)).toEqual({ count: 2 });
+			await writer.close();
+		};
+		await drive(run(), { disk, clock });
+		expect(clock.monotonicMs()).toBeGreaterThan(0);
+	});
+
 	it('that would wait for itself is told so', async () => {
 		const file = directory.file('a.json');
 		const inside = (call: () => Promise<unknown>): Promise<unknown> =>
