@@ -9,7 +9,7 @@ import { holdSource, releaseSource } from './json/one-shot.ts';
 import type { LockMode } from './lock/claims.ts';
 import { LOCK_TIMEOUT_MS } from './lock/document-lock.ts';
 import { documentRegistry } from './lock/document-registry.ts';
-import { type Lease, leaseOf, reentrant } from './lock/lease.ts';
+import { leaseOf, reentrant } from './lock/lease.ts';
 import {
 	asOptions,
 	checkFileOptions,
@@ -283,7 +283,7 @@ export class Writer implements JsonWriter {
 		const validation = prepare && this.#prepare(submission, prepare);
 		if (submission.settled) return submission;
 		if (validation !== undefined || this.#preparations.holds(absolute, kind === 'update')) {
-			this.#enterLater(submission, validation, lane.lease);
+			this.#enterLater(submission, validation, lane);
 		} else this.#enter(lane, submission);
 		return submission;
 	}
@@ -306,9 +306,11 @@ export class Writer implements JsonWriter {
 		return this.#lanes.of(path, lease);
 	}
 
-	#enter(lane: Lane, submission: Submission, late = false): void {
-		this.#lanes.enter(lane);
-		lane.submit(submission, late);
+	/** @returns the lane that it has entered */
+	#enter(lane: Lane, submission: Submission, late = false): Lane {
+		const entered = this.#lanes.enter(lane);
+		entered.submit(submission, late);
+		return entered;
 	}
 
 	/** Validates a call's value. @returns undefined where that is done. */
@@ -323,8 +325,7 @@ export class Writer implements JsonWriter {
 	}
 
 	/** The call keeps its place in the order while it is made ready. */
-	#enterLater(submission: Submission, validation: Promise<void> | undefined, lease: Lease | undefined): void {
-		const { path } = submission.request;
+	#enterLater(submission: Submission, validation: Promise<void> | undefined, lane: Lane): void {
 		try {
 			this.#assertRoom(submission.request, 1);
 		} catch (error) {
@@ -333,12 +334,8 @@ export class Writer implements JsonWriter {
 			submission.reject(error);
 			return;
 		}
-		const enter = (hurried: boolean): void => {
-			const lane = this.#lanes.of(path, lease);
-			this.#enter(lane, submission, true);
-			if (hurried) void lane.flush();
-		};
-		this.#preparations.add(submission, { lease, validation, enter });
+		const enter = (): Lane => this.#enter(lane, submission, true);
+		this.#preparations.add(submission, { lease: lane.lease, validation, enter });
 	}
 
 	/** Throws ERR_QUEUE_FULL where a call would exceed a limit. @param counted how much of it is counted already */

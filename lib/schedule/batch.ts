@@ -63,11 +63,14 @@ export class Batch {
 	/** True once no update may join that would be the first. */
 	#begun = false;
 	#overwrites = false;
+	#updates = false;
+	#firstSequence: number;
 	/** What it has landed as, once the document has its name. */
 	#landed: Landed | undefined;
 
 	constructor(path: string, first: Submission) {
 		this.announced = [first.sequence];
+		this.#firstSequence = first.sequence;
 		this.oldestMs = first.submittedMs;
 		this.newestMs = first.submittedMs;
 		this.#path = path;
@@ -76,12 +79,17 @@ export class Batch {
 
 	/** The place in the order of its first call. */
 	get firstSequence(): number {
-		return Math.min(...this.announced);
+		return this.#firstSequence;
 	}
 
 	/** Is there a call among its own that does not build on what stands? */
 	get overwrites(): boolean {
 		return this.#overwrites;
+	}
+
+	/** Is there an update among its calls? These wait for what others have called before. */
+	get updates(): boolean {
+		return this.#updates;
 	}
 
 	/** How many calls wait for it. */
@@ -105,15 +113,16 @@ export class Batch {
 	 */
 	accepts({ kind, rereadable, transform, assertKnown }: Request): boolean {
 		if (!this.open) return false;
+		if (kind === 'update' && this.#begun) return false;
 		if (this.#steps !== undefined) return rereadable && kind !== 'remove';
 		if (assertKnown !== undefined && this.#newest?.isConditional === false) return false;
 		if (transform === undefined) return true;
 		return !this.#begun && (this.#newest === undefined || this.#newest.request.rereadable);
 	}
 
-	/** Its turn has come. Updates join only where there are some: these wait for more than values do. */
+	/** Its turn has come. Updates join only where there are some: these have waited for more than values do. */
 	begin(): void {
-		this.#begun = this.#steps === undefined;
+		this.#begun = !this.#updates;
 	}
 
 	/** Its calls, where they depend on each other. */
@@ -174,9 +183,13 @@ export class Batch {
 
 	/** @param late the call was announced by itself */
 	add(submission: Submission, late = false): void {
-		if (late) this.announced.push(submission.sequence);
+		if (late) {
+			this.announced.push(submission.sequence);
+			this.#firstSequence = Math.min(this.#firstSequence, submission.sequence);
+		}
 		this.newestMs = submission.submittedMs;
-		this.#overwrites ||= submission.request.kind !== 'update';
+		if (submission.request.kind === 'update') this.#updates = true;
+		else this.#overwrites = true;
 		const dropped = this.#put(submission);
 		this.#carried.add(submission);
 		const { durability, backups } = submission.request;

@@ -51,7 +51,7 @@ export function commitBatchesSync(job: SyncCommitJob): void {
 		return;
 	}
 	for (const batch of carriers) {
-		if (batch.steps !== undefined) letOthersGoFirst(job, batch);
+		if (batch.updates) letOthersGoFirst(job, batch);
 		atWork(job, (entry, target) => landUpdates(job, batch, entry, target));
 	}
 }

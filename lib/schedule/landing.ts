@@ -90,7 +90,7 @@ export class Landing {
 			const { landings } = registry;
 			batch.search = resolveTarget(fileSystem, this.#path);
 			const found = await batch.search;
-			const mayUpdate = batch.steps !== undefined;
+			const mayUpdate = batch.updates;
 			if (mayUpdate) await this.#letOthersGoFirst(batch, found);
 			landed = await registry.exclusive(
 				found.key,
@@ -143,7 +143,7 @@ export class Landing {
 		target: Target,
 		{ lock, mayUpdate }: { readonly lock: FileLock | undefined; readonly mayUpdate: boolean },
 	): Promise<boolean> {
-		if (batch.steps !== undefined && !mayUpdate) return false;
+		if (batch.updates && !mayUpdate) return false;
 		const { sweep, ports } = this.#context;
 		batch.begin();
 		for (const sequence of batch.announced) this.#registry.found(sequence);

@@ -111,15 +111,19 @@ export class Lane {
 				return batch.search;
 			},
 			settled: Promise.resolve(),
-			hurry: () => this.#pacer.hurry(batch),
+			hurry: () => this.#hurry(batch),
 			commitSync: (landings) => this.commitSync(landings, batch),
 		};
 	}
 
 	/** Commits what waits without heeding the strategy. Resolves when everything submitted so far has settled. */
 	flush(): Promise<void> {
-		this.#pacer.hurry(this.#tail);
+		this.#hurry(this.#tail);
 		return this.#lastCommit;
+	}
+
+	#hurry(batch: Batch | undefined): void {
+		if (batch !== undefined && this.#batches.has(batch)) this.#pacer.hurry(batch);
 	}
 
 	/**
@@ -162,6 +166,7 @@ export class Lane {
 			batch.reject(error);
 		} finally {
 			this.#batches.delete(batch);
+			this.#pacer.over(batch);
 			for (const sequence of batch.announced) this.#registry.found(sequence);
 			// One that failed says nothing of what a commit takes, and left the disk as it was.
 			if (batch.landed !== undefined) this.#pacer.committed(startMs);

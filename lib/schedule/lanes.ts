@@ -39,10 +39,13 @@ export class Lanes {
 		return lane;
 	}
 
-	/** The lane is about to get work. */
-	enter(lane: Lane): void {
+	/** The lane is about to get work. @returns the one that has taken its place meanwhile, if any */
+	enter(lane: Lane): Lane {
+		const standing = this.find(lane.path, lane.lease);
+		if (standing !== undefined) return standing;
 		if (lane.lease === undefined) this.#free.set(lane.path, lane);
 		else this.#leased.add(lane);
+		return lane;
 	}
 
 	/**

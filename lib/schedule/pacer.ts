@@ -19,12 +19,13 @@ export class Pacer {
 	readonly #clock: Clock;
 	readonly #onError: (error: unknown) => void;
 	readonly #histories: IdleHistories;
-	readonly #history: CommitHistory;
+	/** Taken when it is asked for first: a lane may be made for a call that never enters it. */
+	#known: CommitHistory | undefined;
 	/** The batch that is being held, and what lets it go. */
 	#held: { readonly batch: Batch; readonly release: () => void } | undefined;
 	#timer: { readonly dueMs: number; readonly cancel: () => void } | undefined;
-	/** Batches that began up to here are not held. */
-	#hurriedSequence = 0;
+	/** Those that wait and are not to be held, nor what is before them. */
+	readonly #hurried = new Set<Batch>();
 
 	constructor(path: string, { ports, strategyFor, histories, onError }: PacerContext) {
 		this.#path = path;
@@ -32,7 +33,11 @@ export class Pacer {
 		this.#clock = ports.clock;
 		this.#onError = onError;
 		this.#histories = histories;
-		this.#history = histories.take(path) ?? new CommitHistory();
+	}
+
+	get #history(): CommitHistory {
+		this.#known ??= this.#histories.take(this.#path) ?? new CommitHistory();
+		return this.#known;
 	}
 
 	/** May newer values stand in for this path's waiting ones? */
@@ -60,10 +65,15 @@ export class Pacer {
 		if (this.#held !== undefined) this.#look();
 	}
 
-	/** This batch, and those before it, are not held any more. */
-	hurry(batch: Batch | undefined): void {
-		this.#hurriedSequence = Math.max(this.#hurriedSequence, batch?.firstSequence ?? 0);
+	/** This batch, which waits, and those before it are not held any more. */
+	hurry(batch: Batch): void {
+		this.#hurried.add(batch);
 		this.changed();
+	}
+
+	/** The batch does not wait any more. */
+	over(batch: Batch): void {
+		this.#hurried.delete(batch);
 	}
 
 	/** A commit of the path is over. */
@@ -89,7 +99,7 @@ export class Pacer {
 	/** One reading of the clock for the question and the answer: a strategy may answer with the time it was given. */
 	#dueMs(batch: Batch, nowMs: number): number {
 		// Nothing is gained by keeping a removal, or what nobody waits for any more.
-		if (batch.firstSequence <= this.#hurriedSequence || batch.removes || batch.size === 0) return 0;
+		if (this.#hurried.size > 0 || batch.removes || batch.size === 0) return 0;
 		return this.#ask(pendingOf(batch, this.#history), nowMs);
 	}
 

@@ -5,6 +5,7 @@
 import { DurableJsonError } from '../errors.ts';
 import type { DocumentRegistry } from '../lock/document-registry.ts';
 import type { Lease } from '../lock/lease.ts';
+import type { Lane } from './lane.ts';
 import type { Submission } from './submission.ts';
 
 /** The calls of a path. */
@@ -13,15 +14,16 @@ interface Line {
 	readonly done: Promise<void>;
 	/** True where an update is among them. */
 	readonly ordered: boolean;
-	readonly newest: Submission;
+	/** Those that have not entered it yet. */
+	readonly waiting: Set<Submission>;
 }
 
 export interface Preparation {
 	readonly lease: Lease | undefined;
 	/** Rejects where the value is not valid; undefined where nothing is asked. */
 	readonly validation: Promise<void> | undefined;
-	/** Gives the call to its lane. @param hurried it is waited for, and no strategy is to hold it */
-	readonly enter: (hurried: boolean) => void;
+	/** Gives the call to its lane. */
+	readonly enter: () => Pick<Lane, 'flush'>;
 }
 
 export class Preparations {
@@ -44,13 +46,16 @@ export class Preparations {
 		const isUpdate = kind === 'update';
 		const before = this.holds(path, isUpdate) ? this.#lines.get(path)?.done : undefined;
 		let hurried = false;
+		let lane: Pick<Lane, 'flush'> | undefined;
 		this.#registry.announce(sequence, {
 			path,
 			lease,
 			overwrites: !isUpdate,
-			settled: submission.promise.then(settled, settled),
+			settled: submission.whenSettled(),
 			hurry() {
 				hurried = true;
+				// No strategy is to hold it.
+				if (!submission.settled) void lane?.flush();
 			},
 			commitSync() {
 				throw unready(path);
@@ -66,7 +71,8 @@ export class Preparations {
 			submission.listen(fail);
 			Promise.all([before, validation]).then(() => {
 				if (submission.settled) return;
-				enter(hurried);
+				lane = enter();
+				if (hurried) void lane.flush();
 				resolve();
 			}, fail);
 		});
@@ -86,17 +92,22 @@ export class Preparations {
 	 */
 	unready(newestOf: (path: string) => number): DurableJsonError[] {
 		return Array.from(this.#lines)
-			.filter(([path, { newest }]) => !newest.settled && newest.sequence > newestOf(path))
+			.filter(([path, { waiting }]) => {
+				const newest = [...waiting].findLast(({ settled }) => !settled);
+				return newest !== undefined && newest.sequence > newestOf(path);
+			})
 			.map(([path]) => unready(path));
 	}
 
-	#append(path: string, newest: Submission, over: Promise<void>): void {
+	#append(path: string, submission: Submission, over: Promise<void>): void {
 		const standing = this.#lines.get(path);
-		const done = Promise.all([standing?.done, over]).then(() => {
+		const waiting = standing?.waiting ?? new Set<Submission>();
+		waiting.add(submission);
+		const done = Promise.all([standing?.done, over.then(() => waiting.delete(submission))]).then(() => {
 			if (this.#lines.get(path)?.done === done) this.#lines.delete(path);
 		});
-		const ordered = standing?.ordered === true || newest.request.kind === 'update';
-		this.#lines.set(path, { done, ordered, newest });
+		const ordered = standing?.ordered === true || submission.request.kind === 'update';
+		this.#lines.set(path, { done, ordered, waiting });
 	}
 }
 
@@ -104,6 +115,3 @@ function unready(path: string): DurableJsonError {
 	const message = `${path} was not written synchronously: a validator is asynchronous`;
 	return new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'validate' });
 }
-
-/** What it came to is told to its own caller. */
-function settled(): void {}

@@ -59,6 +59,7 @@ export class Submission {
 	#reject!: (reason: unknown) => void;
 	#stopListening: (() => void) | undefined;
 	#settled = false;
+	#onSettled: (() => void) | undefined;
 
 	constructor(request: Request, sequence: number, submittedMs: Milliseconds, counters: CallCounters) {
 		this.#request = request;
@@ -115,6 +116,13 @@ export class Submission {
 		return this.#settled;
 	}
 
+	/** Resolves when the call has been answered. Not made of its promise: a rejection is still to be seen by its caller. */
+	whenSettled(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#onSettled = resolve;
+		});
+	}
+
 	/** Its value is read now, by its `transform`. */
 	beginHere(): void {
 		this.#leaveQueue();
@@ -166,6 +174,7 @@ export class Submission {
 		if (this.#settled) return false;
 		this.#settled = true;
 		this.#stopListening?.();
+		this.#onSettled?.();
 		this.#counters.pending -= 1;
 		return true;
 	}

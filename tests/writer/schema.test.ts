@@ -5,7 +5,17 @@ import { type } from 'arktype';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createWriter, debounce, defaultWriter, writeFile, writeJson, writeJsonLines } from '../../lib/index.ts';
+import {
+	createWriter,
+	debounce,
+	defaultWriter,
+	throttle,
+	writeFile,
+	writeJson,
+	writeJsonLines,
+} from '../../lib/index.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { LIBRARY, runChild } from '../support/child.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -251,5 +261,98 @@ describe('a schema', () => {
 		];
 		for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
 		await directory.expectOnly();
+	});
+
+	it('a function whose value is validated does not wait for a value before it that is not valid yet', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const before = writer.write(file, 'old', { schema: sleepy(50) });
+		const [, newest] = await Promise.all([before, writer.write(file, () => 'new', { schema: sleepy(1) })]);
+		expect(newest.superseded).toBe(false);
+		expect(await directory.json('a.json')).toBe('new');
+		expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0 });
+	}, 5_000);
+
+	it('no strategy holds what an update waits for, also where that is found valid meanwhile', async () => {
+		const file = directory.file('a.json');
+		const held = createWriter({ strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+		const writes = [
+			createWriter().write(file, { a: 1 }, { schema: sleepy(300) }),
+			held.write(file, { b: 1 }, { schema: sleepy(100) }),
+		];
+		const update = createWriter().update<object>(file, (current) => ({ ...current, c: 1 }));
+		expect(await update).toEqual({ b: 1, c: 1 });
+		await Promise.all(writes);
+	}, 5_000);
+
+	it('flush does not heed the strategy, also where an older call has come after a newer one', async () => {
+		const file = directory.file('a.json');
+		const hour = 3_600_000;
+		const writer = createWriter({ strategy: Object.assign(() => Infinity, { merges: false, maxWaitMs: hour }) });
+		const older = writer.write(file, 'old', { schema: sleepy(5) });
+		const newer = writer.write(file, 'new');
+		await writer.flush();
+		expect([(await older).superseded, (await newer).superseded]).toEqual([true, false]);
+		expect(await directory.json('a.json')).toBe('new');
+	}, 5_000);
+
+	it('the strategy of a path is asked for once for a call that waits for it', async () => {
+		let asked = 0;
+		const strategyFor = (): undefined => {
+			asked += 1;
+			if (asked > 1) throw new Error('asked again');
+		};
+		await createWriter({ strategyFor }).write(directory.file('a.json'), 1, { schema: sleepy(5) });
+		expect(await directory.json('a.json')).toBe(1);
+	}, 5_000);
+
+	it('an interval between commits is kept where it has to be waited for', async () => {
+		const file = directory.file('a.json');
+		const clock = new ManualClock();
+		const writer = createWriter({ clock, strategy: throttle({ intervalMs: 1000 }) });
+		await writer.write(file, 'first', { schema: sleepy(1) });
+		await sleep(20);
+		const second = writer.write(file, 'second', { schema: sleepy(1) });
+		await sleep(100);
+		expect(await directory.json('a.json')).toBe('first');
+		clock.advance(1000);
+		await second;
+	}, 5_000);
+
+	it('what a validator writes to the same document is flushed, too', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter({ strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+		let inner: Promise<unknown> | undefined;
+		const validate = (value: unknown): { value: unknown } => {
+			inner = writer.write(file, 'inner');
+			return { value };
+		};
+		const outer = writer.write(file, 'outer', { schema: { '~standard': { version: 1, vendor: 'test', validate } } });
+		await writer.flush();
+		await Promise.all([outer, inner]);
+		expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0 });
+	}, 5_000);
+
+	it('flushSync tells of what waits for it, also where a newer call was aborted', async () => {
+		const writer = createWriter();
+		const file = directory.file('a.json');
+		const write = writer.write(file, 1, { schema: sleepy(50) });
+		const controller = new AbortController();
+		const aborted = writer.write(file, 2, { schema: sleepy(50), signal: controller.signal });
+		controller.abort();
+		await expect(aborted).rejects.toBe(controller.signal.reason);
+		expect(() => writer.flushSync()).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }));
+		await write;
+	});
+
+	it('an invalid value that nobody waits for is an unhandled rejection', () => {
+		const { stderr, status } = runChild(
+			`import { createWriter } from ${JSON.stringify(LIBRARY)};
+			const validate = async () => ({ issues: [{ message: 'never' }] });
+			void createWriter().write(process.argv[1], 1, { schema: { '~standard': { version: 1, vendor: 'test', validate } } });`,
+			[directory.file('a.json')],
+		);
+		expect(status).toBe(1);
+		expect(stderr).toContain('ERR_VALIDATION');
 	});
 });
