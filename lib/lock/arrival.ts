@@ -64,10 +64,15 @@ export class Arrival {
 	/** {@link Arrival.leadsTo}, holding the event loop. */
 	leadsToSync(fileSystem: FileSystem, path: string, key: string): boolean {
 		if (this.travellers.path === path) return true;
+		this.#found ??= { key: this.#keySync(fileSystem) };
+		return this.#found.key === key;
+	}
+
+	#keySync(fileSystem: FileSystem): string | undefined {
 		try {
-			return resolveTargetSync(fileSystem, this.travellers.path).key === key;
+			return resolveTargetSync(fileSystem, this.travellers.path).key;
 		} catch {
-			return false;
+			return undefined;
 		}
 	}
 }

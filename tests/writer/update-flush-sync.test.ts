@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createWriter, debounce, type JsonWriter } from '../../lib/index.ts';
+import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { drive } from '../support/simulation.ts';
@@ -124,4 +125,27 @@ it('an update is acknowledged as durable only when it is, whoever has written it
 		};
 		await drive(run(), { disk, clock });
 	}
+});
+
+it('each document is looked for about once, however many updates are to let others go first', async () => {
+	let looks = 0;
+	const { sync } = nodeFileSystem;
+	const lstat = (path: string): ReturnType<typeof sync.lstat> => {
+		looks += 1;
+		return sync.lstat(path);
+	};
+	const fileSystem = { ...nodeFileSystem, sync: { ...sync, lstat } };
+	const looksFor = async (documents: number): Promise<number> => {
+		const writer = createWriter({ fileSystem, strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+		const calls: Promise<unknown>[] = [];
+		for (let n = 0; n < documents; n++) {
+			calls.push(writer.write(directory.file(`w${n}.json`), n), writer.update(directory.file(`u${n}.json`), increment));
+		}
+		looks = 0;
+		writer.flushSync();
+		await Promise.all(calls);
+		return looks;
+	};
+	const few = await looksFor(10);
+	expect(await looksFor(40)).toBeLessThan(5 * few);
 });
