@@ -31,18 +31,20 @@ export function updateContent(fileSystem: FileSystem, { fn, initial, json }: Upd
 		const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
 		const current = standing === undefined ? undefined : parseDocument(path, standing);
 		const lease = new Lease({ kind: 'update', path, key, lock: undefined });
-		let returned: unknown;
+		const run = <T>(step: () => T): T => runUnder(fileSystem, lease, step, outer);
+		let value: unknown;
 		try {
-			returned = runUnder(fileSystem, lease, () => fn(current), outer);
+			let returned = run(() => fn(current));
 			const promise = promiseOf(returned);
 			if (promise !== undefined) returned = yield* waitFor(promise);
+			assertNoStrayResult(current, returned);
+			const changed = returned === undefined ? current : returned;
+			const { schema } = json;
+			const output = schema === undefined ? changed : run(() => validate(schema, changed, path));
+			value = output instanceof Promise ? yield* waitFor(output) : output;
 		} finally {
 			void lease.end();
 		}
-		assertNoStrayResult(current, returned);
-		const changed = returned === undefined ? current : returned;
-		const output = json.schema === undefined ? changed : validate(json.schema, changed, path);
-		const value = output instanceof Promise ? yield* waitFor(output) : output;
 		const bytes = yield* bytesOf(createJsonSource(value, json), path);
 		result = value;
 		return bytes;

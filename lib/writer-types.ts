@@ -142,7 +142,7 @@ export interface JsonWriter {
 	 * backup, where it has one.
 	 *
 	 * Rejects as {@link JsonWriter.write} does, with ERR_READ_FAILED, with ERR_CORRUPT where the document is no JSON, with
-	 * ERR_LOCK_REENTRANT when called by the function of an update of the same document, with ERR_LOCK_TIMEOUT or
+	 * ERR_LOCK_REENTRANT when called by the function or the validator of an update of the same document, with ERR_LOCK_TIMEOUT or
 	 * ERR_LOCK_LOST.
 	 */
 	update<T>(

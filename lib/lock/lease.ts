@@ -11,7 +11,7 @@ import { localScope, sharedPart } from '../shared-state.ts';
 import type { FileLock } from './file-lock.ts';
 
 export interface LeaseOptions {
-	/** `lock`: of withLock, whose function may write the document. `update`: of an update, whose function may not. */
+	/** `lock`: of withLock, whose function may write the document. `update`: of an update, whose function and validator may not. */
 	readonly kind: 'lock' | 'update';
 	/** The document's path, absolute, as the holder spelt it. */
 	readonly path: string;
@@ -107,7 +107,7 @@ function keyOf(fileSystem: FileSystem, path: string): string | undefined {
 
 /** For a call that would wait for the one that it is made in. */
 export function reentrant({ kind, path }: Lease): DurableJsonError {
-	const inside = kind === 'lock' ? 'inside a withLock of it' : 'by the function of an update of it';
+	const inside = kind === 'lock' ? 'inside a withLock of it' : 'by the function or the validator of an update of it';
 	const message = `${path} is locked by the caller itself: called ${inside}, this would wait for ever`;
 	return new DurableJsonError('ERR_LOCK_REENTRANT', message, { path, step: 'lock' });
 }

@@ -355,4 +355,34 @@ describe('a schema', () => {
 		expect(status).toBe(1);
 		expect(stderr).toContain('ERR_VALIDATION');
 	});
+
+	it('any number of values of a path may wait for it', () => {
+		// A small stack, so that fewer values come to the limits of what a call takes.
+		const { stdout, stderr } = runChild(
+			`import { createWriter, debounce } from ${JSON.stringify(LIBRARY)};
+			const writer = createWriter({ strategy: debounce({ waitMs: 600_000 }), maxQueuedValues: Infinity });
+			const validate = async (value) => ({ value });
+			const schema = { '~standard': { version: 1, vendor: 'test', validate } };
+			const path = process.argv[1];
+			const calls = Array.from({ length: 20_000 }, (_, n) => writer.write(path, n, n > 0 ? { schema } : {}));
+			await writer.flush();
+			const receipts = await Promise.all(calls);
+			console.log(receipts.filter(({ superseded }) => !superseded).length);`,
+			[directory.file('a.json')],
+			{ nodeOptions: ['--stack-size=150'] },
+		);
+		expect({ stdout, stderr }).toEqual({ stdout: '1\n', stderr: '' });
+	});
+
+	it('of an update must not wait for a write of the document: that waits for the update', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		const validate = async (value: unknown): Promise<{ value: unknown }> => {
+			await writer.write(file, 'from within');
+			return { value };
+		};
+		const update = writer.update(file, () => 1, { schema: { '~standard': { version: 1, vendor: 'test', validate } } });
+		await expect(update).rejects.toMatchObject({ code: 'ERR_LOCK_REENTRANT' });
+		await directory.expectOnly();
+	}, 5_000);
 });
