@@ -10,7 +10,7 @@ import { formatLockName } from '../commit/lock-name.ts';
 import { createDirectory, createDirectorySync } from '../commit/parent-directories.ts';
 import { inDirectory, type Target } from '../commit/target.ts';
 import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
-import type { FileStat, FileSystem, OpenFile } from '../ports/file-system.ts';
+import type { FileStat, FileSystem, OpenFile, OpenFileSync } from '../ports/file-system.ts';
 import type { LockWait } from './lock-wait.ts';
 
 /** First pause, growth and longest pause between two attempts; each is cut by up to a half, so that waiters spread. */
@@ -61,6 +61,13 @@ function lost(document: string, lockPath: string): DurableJsonError {
 	return new DurableJsonError('ERR_LOCK_LOST', message, { path: document, step: 'lock' });
 }
 
+/** A lock file that cannot be opened or asked: nothing was done. */
+function cannotLock(document: string, lockPath: string, cause: unknown): DurableJsonError {
+	if (cause instanceof DurableJsonError) return cause;
+	const message = `${document} cannot be locked (${lockPath}): ${messageOf(cause)}`;
+	return new DurableJsonError('ERR_WRITE_FAILED', message, { path: document, step: 'lock', cause });
+}
+
 /**
  * Takes the lock of the document. Rejects with ERR_LOCK_TIMEOUT, ERR_UNSUPPORTED where there are no kernel locks,
  * ERR_WRITE_FAILED where the lock file cannot be opened, or the signal's reason.
@@ -71,9 +78,7 @@ async function acquireFileLock(fileSystem: FileSystem, target: Target, wait: Loc
 		try {
 			return await action();
 		} catch (cause) {
-			if (cause instanceof DurableJsonError) throw cause;
-			const message = `${wait.path} cannot be locked (${lockPath}): ${messageOf(cause)}`;
-			throw new DurableJsonError('ERR_WRITE_FAILED', message, { path: wait.path, step: 'lock', cause });
+			throw cannotLock(wait.path, lockPath, cause);
 		}
 	};
 	let file: OpenFile | undefined;
@@ -81,7 +86,9 @@ async function acquireFileLock(fileSystem: FileSystem, target: Target, wait: Loc
 		for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * PAUSE_GROWTH)) {
 			const opened = file ?? (await attempt(() => openLockFile(fileSystem, target.directory, lockPath)));
 			file = opened;
-			const { identity, locked } = await attempt(async () => tryLock(fileSystem, opened, lockPath, wait.path));
+			const { identity, locked } = await attempt(async () =>
+				tryLock(fileSystem, { tryLock: () => opened.tryLock(), stat: () => opened.statSync() }, lockPath, wait.path),
+			);
 			if (identity === undefined) {
 				await opened.close();
 				file = undefined;
@@ -123,31 +130,50 @@ export async function holdFileLock<T>(
  * @returns what releases it
  */
 export function lockFileSync(fileSystem: FileSystem, target: Target): () => void {
-	const { sync } = fileSystem;
-	const lockPath = inDirectory(target.directory, formatLockName(target.name));
-	const standing = sync.lstat(lockPath);
-	if (standing !== undefined) assertFile(standing);
-	else createDirectorySync(fileSystem, target.directory);
-	const file = sync.open(lockPath, standing === undefined ? 'create-exclusive' : 'update', LOCK_FILE_MODE);
-	const lock = file.tryLock();
-	if (lock === 'locked') return () => file.close();
-	file.close();
-	if (lock === 'unsupported') throw noLocks(target.path);
-	const message = `${target.path} is locked by another process: nothing can be waited for here`;
-	throw new DurableJsonError('ERR_LOCK_TIMEOUT', message, { path: target.path, step: 'lock' });
+	const { path: document, directory, name } = target;
+	const lockPath = inDirectory(directory, formatLockName(name));
+	try {
+		for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+			const file = openLockFileSync(fileSystem, directory, lockPath);
+			let held = false;
+			try {
+				const { identity, locked } = tryLock(fileSystem, file, lockPath, document);
+				held = identity !== undefined && locked;
+				if (held) return () => endSync(file);
+				if (identity !== undefined) {
+					const message = `${document} is locked by another process: nothing can be waited for here`;
+					throw new DurableJsonError('ERR_LOCK_TIMEOUT', message, { path: document, step: 'lock' });
+				}
+			} finally {
+				if (!held) endSync(file);
+			}
+		}
+		throw new Error('it is replaced again and again');
+	} catch (cause) {
+		throw cannotLock(document, lockPath, cause);
+	}
+}
+
+/** As {@link FileLock.release}. */
+function endSync(file: OpenFileSync): void {
+	try {
+		file.close();
+	} catch {
+		// The lock has ended.
+	}
 }
 
 /** @returns no identity where the file has lost its name: another is to be opened */
 function tryLock(
 	fileSystem: FileSystem,
-	file: OpenFile,
+	file: Pick<OpenFileSync, 'tryLock' | 'stat'>,
 	lockPath: string,
 	document: string,
 ): { readonly identity: string | undefined; readonly locked: boolean } {
 	const lock = file.tryLock();
 	if (lock === 'unsupported') throw noLocks(document);
 	// After the attempt: a lock on a file that has lost its name keeps nobody out.
-	const { identity } = file.statSync();
+	const { identity } = file.stat();
 	const named = fileSystem.sync.lstat(lockPath);
 	if (named !== undefined) assertFile(named);
 	return { identity: named?.identity === identity ? identity : undefined, locked: lock === 'locked' };
@@ -168,6 +194,25 @@ async function openLockFile(fileSystem: FileSystem, directory: string, lockPath:
 			// EEXIST: another process was faster. ENOENT: it has just been removed, or the directory is missing.
 			if ((code !== 'EEXIST' && code !== 'ENOENT') || attempt === MAX_ATTEMPTS) throw error;
 			if (code === 'ENOENT' && standing === undefined) await createDirectory(fileSystem, directory);
+		}
+	}
+}
+
+/** {@link openLockFile}, holding the event loop. */
+function openLockFileSync(fileSystem: FileSystem, directory: string, lockPath: string): OpenFileSync {
+	const { sync } = fileSystem;
+	for (let attempt = 1; ; attempt++) {
+		const standing = sync.lstat(lockPath);
+		try {
+			if (standing !== undefined) {
+				assertFile(standing);
+				return sync.open(lockPath, 'update');
+			}
+			return sync.open(lockPath, 'create-exclusive', LOCK_FILE_MODE);
+		} catch (error) {
+			const code = codeOf(error);
+			if ((code !== 'EEXIST' && code !== 'ENOENT') || attempt === MAX_ATTEMPTS) throw error;
+			if (code === 'ENOENT' && standing === undefined) createDirectorySync(fileSystem, directory);
 		}
 	}
 }
