@@ -18,14 +18,17 @@ export interface JsonFileOptions<T = unknown>
 	 * - `quarantine`: it is kept beside its successor, and `initial` is written
 	 * - `restore`: it is kept beside its successor, and the newest backup that passes is written; where none does, opening
 	 *   rejects
+	 *
+	 * It is not asked for a document of an older version that `migrate` fails on, or makes something of that does not pass:
+	 * that is good as it is. Opening rejects, and it stays.
 	 * @defaultValue `'throw'`
 	 */
 	readonly onInvalid?: 'throw' | 'quarantine' | 'restore' | undefined;
 	/**
 	 * Writes check that the document is still the one that was last read or written here when they were called, by its inode,
 	 * size and time, and reject with ERR_CONFLICT where somebody else has changed it. Of writes that share a commit each is
-	 * asked for itself. Without `lock: 'file'` others may still come between check
-	 * and rename. Updates need no check: they read the document first.
+	 * asked for itself. Without `lock: 'file'` others may still come between check and rename. It does not keep the callers of
+	 * one open document apart, who all write here: `update` does, and needs no check, as it reads the document first.
 	 * @defaultValue `false`
 	 */
 	readonly ifUnchanged?: boolean | undefined;

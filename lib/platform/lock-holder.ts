@@ -24,6 +24,7 @@ export async function lockHolder(file: string): Promise<number | undefined> {
 	return undefined;
 }
 
+/** @returns undefined for what is gone by now, or may not be looked at: it names no holder */
 async function identityOf(file: string): Promise<string | undefined> {
 	const found = await stat(file, { bigint: true }).catch(() => undefined);
 	return found && `${found.dev}:${found.ino}`;

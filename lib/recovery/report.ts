@@ -5,8 +5,8 @@ import type { JsonProblem } from '../json/validator.ts';
 import type { Milliseconds } from '../types.ts';
 
 /**
- * What stood at a document's path. `unjudged`: something that is none of recovery's business to judge, because its name
- * says nothing of JSON.
+ * What stood at a document's path. `unjudged`: something that was not read, because its name says nothing of JSON, because
+ * nothing is beside it (and it is not empty), or because the disk refused; `why` says which.
  */
 export type DocumentCondition = Condition | 'missing' | 'unjudged';
 
