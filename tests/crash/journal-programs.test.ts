@@ -7,8 +7,9 @@ import { expect, it } from 'vitest';
 import { DurableJsonError, type Journal, openJournal } from '../../lib/index.ts';
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { byExtent } from '../support/extent.ts';
 
-const RUNS = process.env.MODE === 'crash' ? 5000 : 300;
+const RUNS = byExtent({ brief: 50, usual: 300, long: 5000 });
 const PATH = '/data/a.journal';
 
 type List = readonly number[];

@@ -6,6 +6,7 @@ import { codeOf } from '../../lib/errors.ts';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { byExtent } from '../support/extent.ts';
 import {
 	type Check,
 	type CrashKind,
@@ -198,6 +199,7 @@ const check: Check = async (stage, kind) => {
 	}
 };
 
+const STATES = byExtent({ brief: 16, usual: 64, long: 64 });
 const explored: Exploration[] = [];
 
 afterAll(() => {
@@ -207,7 +209,7 @@ afterAll(() => {
 
 async function explore(act: Act, options: ExploreOptions = {}, prepare?: (disk: SimulatedDisk) => void): Promise<void> {
 	const made = scenario(act, (disk) => disk, prepare);
-	explored.push(await exploreCrashes(made, check, { statesMax: 64, ...options }));
+	explored.push(await exploreCrashes(made, check, { statesMax: STATES, ...options }));
 }
 
 describe('loses nothing through a crash at any call of', () => {

@@ -1,10 +1,14 @@
 /** The next start after every crash of every program, itself cut off at every call, and the recovery after that. */
 import { afterAll, expect, it } from 'vitest';
 import { openPendingFile, recover } from '../../lib/index.ts';
-import { Census, LONG, temps } from '../support/crash-promises.ts';
+import { Census, temps } from '../support/crash-promises.ts';
+import { byExtent } from '../support/extent.ts';
 import { type Check, exploreCrashes, type Scenario } from '../support/simulation.ts';
 import { PassingPort } from './mutants.ts';
 import { actOf, acts, asScenario, startAnew } from './scenarios.ts';
+
+const statesMax = byExtent({ brief: 12, usual: 64, long: 256 });
+const schedules = byExtent({ brief: 1, usual: 4, long: 12 });
 
 const census = new Census();
 afterAll(() => console.log(String(census)));
@@ -39,14 +43,14 @@ it.each(
 			await exploreCrashes(nextStart, end, {
 				start: { disk, history },
 				checksAtOnce: 16,
-				statesMax: LONG ? 256 : 64,
+				statesMax,
 			}),
 		);
 	});
 	const options = {
 		disk: { semantics },
-		schedules: LONG ? 12 : 4,
-		statesMax: LONG ? 256 : 64,
+		schedules,
+		statesMax,
 	};
 	await exploreCrashes(asScenario(act), seen, options).catch((error: Error) => {
 		throw new Error(`${name}: ${error.message}`, { cause: error });
@@ -77,6 +81,8 @@ it('lets a live writer of another process alone, after every crash of a save', a
 	}
 });
 
-it('keeps them in more than 75,000 different states', () => {
-	expect(census.distinct).toBeGreaterThan(75_000);
+const wanted = byExtent({ brief: 5_000, usual: 75_000, long: 75_000 });
+
+it(`keeps them in more than ${wanted} different states`, () => {
+	expect(census.distinct).toBeGreaterThan(wanted);
 });

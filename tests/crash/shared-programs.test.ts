@@ -17,10 +17,11 @@ import {
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { LONG, temps } from '../support/crash-promises.ts';
+import { temps } from '../support/crash-promises.ts';
+import { byExtent } from '../support/extent.ts';
 import { drive } from '../support/simulation.ts';
 
-const RUNS = Number(process.env['RUNS'] ?? (LONG ? 20_000 : 250));
+const RUNS = Number(process.env['RUNS'] ?? byExtent({ brief: 50, usual: 250, long: 20_000 }));
 
 const strategies: Record<string, () => Strategy> = {
 	coalesce,
