@@ -1,6 +1,7 @@
 /** The queue of one path: its commits run one after the other, and what waits is merged. */
 import PQueue from 'p-queue';
 import type { SyncLanding } from '../commit/active-commit.ts';
+import { DurableJsonError, messageOf } from '../errors.ts';
 import type { Travellers } from '../lock/arrival.ts';
 import { documentRegistry } from '../lock/document-registry.ts';
 import type { Lease } from '../lock/lease.ts';
@@ -163,7 +164,7 @@ export class Lane {
 		try {
 			await this.#landing.land(batch);
 		} catch (error) {
-			batch.reject(error);
+			batch.reject(batch.landed === undefined ? error : notDurable(this.#path, error));
 		} finally {
 			this.#batches.delete(batch);
 			this.#pacer.over(batch);
@@ -172,4 +173,11 @@ export class Lane {
 			if (batch.landed !== undefined) this.#pacer.committed(startMs);
 		}
 	}
+}
+
+/** flushSync has given the document its name and could not make that durable; nor could this commit. */
+function notDurable(path: string, cause: unknown): unknown {
+	if (cause instanceof DurableJsonError && cause.outcome === 'unknown') return cause;
+	const message = `${path} was written synchronously, and could not be made durable: ${messageOf(cause)}`;
+	return new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'sync-directory', outcome: 'unknown', cause });
 }

@@ -201,6 +201,30 @@ describe('flushSync', () => {
 		},
 	);
 
+	it.each(['process', 'file'] as const)(
+		'which has written and could not sync leaves open what stands there, whatever fails after it (lock %s)',
+		async (lock) => {
+			const clock = new ManualClock();
+			const disk = new SimulatedDisk({ clock });
+			disk.plantFile('/d/a.json', '"old"\n');
+			const writer = createWriter({ fileSystem: disk, clock, lock });
+			const told = writer.write('/d/a.json', 'new').catch((error: unknown) => error);
+			disk.fail('syncDirectory', { code: 'EIO' });
+			expect(() => writer.flushSync()).toThrow('EIO');
+			for (const call of ['open', 'openDirectory', 'realpath', 'lstat'] as const) {
+				disk.fail(call, { code: 'EIO', times: Number.POSITIVE_INFINITY });
+			}
+			await drive(
+				told.then(() => undefined),
+				{ disk, clock },
+			);
+			disk.heal();
+			expect(disk.peekFile('/d/a.json')?.toString()).toBe('"new"\n');
+			expect(await told).toMatchObject({ code: 'ERR_WRITE_FAILED', outcome: 'unknown', path: '/d/a.json' });
+			await drive(writer.close(), { disk, clock });
+		},
+	);
+
 	it('does nothing where nothing waits, and may be called after close', async () => {
 		const writer = createWriter();
 		writer.flushSync();
