@@ -15,6 +15,15 @@ const holder = globalThis as { [symbol]?: SharedState };
 holder[symbol] ??= { lastSequence: 0, scopes: new WeakMap(), localScope: {} };
 const state: SharedState = holder[symbol];
 
+/** Threads of libuv's pool: 4 unless UV_THREADPOOL_SIZE says otherwise, which is read once, at the first use of the pool. */
+const POOL_THREADS = Math.min(1024, Math.max(1, Math.trunc(Number(process.env['UV_THREADPOOL_SIZE'])) || 4));
+
+/**
+ * How many threads the files of commits may hold at a time. An fsync, or a write that has to wait for the disk, holds one for as
+ * long as that takes; the last is left to the rest of the process.
+ */
+export const MAX_LONG_CALLS: number = Math.max(1, POOL_THREADS - 1);
+
 /** The scope that all ports over the real disk share. */
 export const localScope: object = state.localScope;
 

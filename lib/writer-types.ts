@@ -37,11 +37,12 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly maxQueuedBytes?: Bytes | undefined;
 	/**
-	 * How many commits of this writer may work at the disk at a time. All writers of the process together never exceed one
-	 * fewer than the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread. A
-	 * document of more than a buffer (128 KiB) takes its turn again for each write; at most some ten such are under way,
-	 * streams that wait for the caller's data not counted.
-	 * @defaultValue that bound
+	 * How many commits of this writer may work at the disk at a time. All writers of the process together write and sync with
+	 * one fewer than the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread;
+	 * as many commits again are prepared meanwhile. A document of more than a buffer (128 KiB)
+	 * takes its turn again for each write; at most some ten such are under way, streams that wait for the caller's data not
+	 * counted.
+	 * @defaultValue twice that number, 6, which is also the most
 	 */
 	readonly concurrency?: number | undefined;
 	/**

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
 import type { Awaitable, FileStat, LockAttempt, OpenDirectory, OpenFile } from '../ports/file-system.ts';
 import { tryLockDescriptor } from './native-lock.ts';
+import { giveThread, takeThread } from './pool-threads.ts';
 import type { QuickDirectory } from './quick-directories.ts';
 import { SYNCHRONOUS_WRITES, toFileStat } from './translate.ts';
 
@@ -41,8 +42,11 @@ class Descriptor {
 		return this.#fd;
 	}
 
-	/** Makes a call in the thread pool. */
-	call<T>(begin: (fd: number, callback: Callback<T>) => void): Promise<T> {
+	/**
+	 * Makes a call in the thread pool.
+	 * @param long it may hold its thread for as long as the disk takes
+	 */
+	call<T>(begin: (fd: number, callback: Callback<T>) => void, long = false): Promise<T> {
 		return new Promise((resolve, reject) => {
 			const { fd } = this;
 			this.#calls += 1;
@@ -50,16 +54,21 @@ class Descriptor {
 			const end: Callback<T> = (error, result) => {
 				this.#calls -= 1;
 				underWay -= 1;
+				if (long) giveThread();
 				if (error) reject(error);
 				else resolve(result as T);
 				if (this.#calls === 0) this.#onQuiet?.();
 			};
-			try {
-				begin(fd, end);
-			} catch (error) {
-				// Refused before it came to the pool: by Node's permission model.
-				end(error as Error);
-			}
+			const start = (): void => {
+				try {
+					begin(fd, end);
+				} catch (error) {
+					// Refused before it came to the pool: by Node's permission model.
+					end(error as Error);
+				}
+			};
+			if (long) takeThread(start);
+			else start();
 		});
 	}
 
@@ -115,7 +124,7 @@ export class NodeFile implements OpenFile {
 			return this.#directory.inPlace('change', () => this.writeSync(buffer, offset, length, position));
 		}
 		this.#sizeBytes += length;
-		return this.#descriptor.call((fd, callback) => fs.write(fd, buffer, offset, length, position, callback));
+		return this.#descriptor.call((fd, callback) => fs.write(fd, buffer, offset, length, position, callback), true);
 	}
 
 	writeSync(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
@@ -128,11 +137,11 @@ export class NodeFile implements OpenFile {
 	}
 
 	sync(): Promise<void> {
-		return unlessSynchronous(this.#descriptor.call(fs.fsync));
+		return unlessSynchronous(this.#descriptor.call(fs.fsync, true));
 	}
 
 	dataSync(): Promise<void> {
-		return unlessSynchronous(this.#descriptor.call(fs.fdatasync));
+		return unlessSynchronous(this.#descriptor.call(fs.fdatasync, true));
 	}
 
 	truncate(lengthBytes: number): Promise<void> {

@@ -2,13 +2,10 @@
 import PQueue from 'p-queue';
 import type { Run } from '../commit/transfer.ts';
 import type { CommitSlots } from '../commit/write-document.ts';
-import { sharedPart } from '../shared-state.ts';
+import { MAX_LONG_CALLS, sharedPart } from '../shared-state.ts';
 
-/** Threads of libuv's pool: 4 unless UV_THREADPOOL_SIZE says otherwise, which is read once, at the first use of the pool. */
-const POOL_THREADS = Math.min(1024, Math.max(1, Math.trunc(Number(process.env['UV_THREADPOOL_SIZE'])) || 4));
-
-/** An fsync holds its thread for as long as the disk takes; the last thread is left to the rest of the process. */
-const MAX_COMMITS = Math.max(1, POOL_THREADS - 1);
+/** Twice what may sync at a time: while those wait for the disk, the next are serialised. Each holds a buffer and a file. */
+const MAX_COMMITS = 2 * MAX_LONG_CALLS;
 
 /** So many large documents may be under way without holding a slot: each holds two buffers and a file. */
 const MAX_LARGE = 8;
