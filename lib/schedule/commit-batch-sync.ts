@@ -197,7 +197,7 @@ function land(
 		if (durability !== 'none' && entry.landed?.removed === false) syncFile(ports, target);
 	} else {
 		const removed = newest.request.kind === 'remove';
-		const backups = Math.max(...carriers.map((batch) => batch.backups));
+		const backups = carriers.reduce((most, batch) => Math.max(most, batch.backups), 0);
 		const bytes = commit(ports, target, candidate, { durability, backups }, () => {
 			active?.displace(sync);
 			entry.active?.displace(sync);

@@ -135,6 +135,30 @@ describe('withLock', () => {
 		await writer.close();
 	});
 
+	it('does not wait for validators of calls outside of it, which may wait for the lock', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		let unlock = (): void => undefined;
+		const unlocked = new Promise<void>((resolve) => {
+			unlock = resolve;
+		});
+		const validate = async (value: unknown): Promise<{ value: unknown }> => {
+			await unlocked;
+			return { value };
+		};
+		const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+		const outside = writer.write(file, 'outside', { schema });
+		const inside = await withLock(file, async () => {
+			const updated = await writer.update(file, (old) => `inside, after ${String(old)}`);
+			await writer.flush(file);
+			return updated;
+		});
+		expect(inside).toBe('inside, after undefined');
+		unlock();
+		await outside;
+		await writer.close();
+	}, 5_000);
+
 	it('refuses to be nested on one document, and may be nested on several', async () => {
 		const [a, b] = [directory.file('a.json'), directory.file('b.json')];
 		const nested = withLock(a, () => withLock(b, () => withLock(a, () => undefined)));
