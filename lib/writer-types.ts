@@ -68,7 +68,8 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/**
-	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws.
+	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws. Where it throws
+	 * itself, both errors become warnings of the process.
 	 * @defaultValue `process.emitWarning`
 	 */
 	readonly onError?: ((error: unknown) => void) | undefined;

@@ -103,7 +103,7 @@ export class Writer implements JsonWriter {
 		}
 		if (!LOCK_MODES.includes(lock)) throw invalidArgument('options.lock', "'none', 'process' or 'file'", lock);
 		checkFunction('options.onError', onError);
-		this.#onError = onError ?? warn;
+		this.#onError = onError === undefined ? warn : (error) => tell(onError, error);
 		this.#ports = { fileSystem, clock };
 		this.#context = {
 			ports: this.#ports,
@@ -384,6 +384,16 @@ export class Writer implements JsonWriter {
 }
 
 function nothingToClose(): void {}
+
+/** What is told must not depend on who is told: where that fails, the process is told of both. */
+function tell(onError: (error: unknown) => void, error: unknown): void {
+	try {
+		onError(error);
+	} catch (thrown) {
+		warn(error);
+		warn(thrown);
+	}
+}
 
 /** The call has been refused. */
 function notAskedFor(): void {}

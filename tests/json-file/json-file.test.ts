@@ -263,6 +263,48 @@ describe('ifUnchanged', () => {
 		await file.close();
 	});
 
+	it('knows its own where flushSync has failed after the rename under way was made', async () => {
+		const path = directory.file('a.json');
+		let during: (() => void) | undefined;
+		let fails = false;
+		const fileSystem: FileSystem = {
+			...nodeFileSystem,
+			async rename(...args) {
+				await nodeFileSystem.rename(...args);
+				during?.();
+			},
+			sync: {
+				...nodeFileSystem.sync,
+				rename(from, to) {
+					if (fails) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+					nodeFileSystem.sync.rename(from, to);
+				},
+			},
+		};
+		const file = await openJsonFile<number>(path, { initial: 0, fileSystem });
+		during = () => {
+			during = undefined;
+			fails = true;
+			expect(() => file.flushSync()).toThrow('EIO');
+			fails = false;
+		};
+		await file.write(1);
+		expect(during).toBeUndefined();
+		expect(await directory.json('a.json')).toBe(1);
+		expect(file.value).toBe(1);
+		await file.write(2, { ifUnchanged: true });
+		// And where it has not failed, what was displaced is not known for what stands.
+		during = () => {
+			during = undefined;
+			file.flushSync();
+		};
+		await file.write(3);
+		expect(file.value).toBe(3);
+		await file.write(4, { ifUnchanged: true });
+		expect(await directory.json('a.json')).toBe(4);
+		await file.close();
+	});
+
 	it('holds for flushSync, too', async () => {
 		const strategy = debounce({ waitMs: 60_000, maxWaitMs: 60_000 });
 		const file = await openJsonFile(directory.file('a.json'), { initial: 0, strategy });

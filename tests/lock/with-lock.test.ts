@@ -241,6 +241,30 @@ describe('a lock that is lost', () => {
 		await directory.expectOnly('a.json', 'elsewhere', LOCK_FILE);
 	});
 
+	it('is also one of a link that leads to another document by now: others may hold that', async () => {
+		const link = directory.file('link.json');
+		await Promise.all(['a', 'b'].map((name) => writeJson(directory.file(`${name}.json`), name)));
+		await symlink('a.json', link);
+		const lost = { code: 'ERR_LOCK_LOST', outcome: 'not_applied', path: link };
+		await withLock(link, async () => {
+			await writeJson(link, 'a1');
+			await rm(link);
+			await symlink('b.json', link);
+			await expect(writeJson(link, 'b1')).rejects.toMatchObject(lost);
+			await expect(defaultWriter.update(link, () => 'b1')).rejects.toMatchObject(lost);
+			await expect(remove(link)).rejects.toMatchObject(lost);
+			const writer = createWriter();
+			const late = writer.write(link, 'b1');
+			expect(() => writer.flushSync()).toThrow(expect.objectContaining(lost));
+			await expect(late).rejects.toMatchObject(lost);
+			await writeJson(directory.file('a.json'), 'a2');
+		});
+		expect(await directory.json('a.json')).toBe('a2');
+		expect(await directory.json('b.json')).toBe('b');
+		await writeJson(link, 'b2');
+		expect(await directory.json('b.json')).toBe('b2');
+	});
+
 	it('is another one for whoever comes next', async () => {
 		const file = directory.file('a.json');
 		await withLock(file, () => rm(directory.file(LOCK_FILE)));
