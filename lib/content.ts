@@ -7,7 +7,9 @@ import { createFileDataSource, isFileData } from './json/file-data-source.ts';
 import { createJsonLinesSource } from './json/json-lines-source.ts';
 import { createJsonSource } from './json/json-source.ts';
 import { isRereadable } from './json/one-shot.ts';
+import { Lease, leasesHere, runAwaited, runUnder } from './lock/lease.ts';
 import type { CheckedJsonOptions } from './options.ts';
+import type { FileSystem } from './ports/file-system.ts';
 import type { Request } from './schedule/submission.ts';
 import { bytesOf, type Pause } from './schedule/transform.ts';
 import type { FileData, Rows, ValueOrThunk } from './types.ts';
@@ -35,15 +37,16 @@ export interface Content
 	readonly prepare?: ((path: string) => undefined | Promise<void>) | undefined;
 }
 
-export function valueContent(value: ValueOrThunk, json: CheckedJsonOptions): Content {
+export function valueContent(fileSystem: FileSystem, value: ValueOrThunk, json: CheckedJsonOptions): Content {
 	if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
 	const { schema } = json;
 	if (typeof value === 'function') {
-		return jsonContent(value, json, schema === undefined ? thunk(value, json) : validatedThunk(value, schema, json));
+		const source = schema === undefined ? thunk(value, json) : validatedThunk(fileSystem, value, schema, json);
+		return jsonContent(value, json, source);
 	}
 	if (schema === undefined) return jsonContent(value, json, { begin: () => createJsonSource(value, json) });
 	if (hasAsyncIterator(value)) throw invalidArgument('value', 'no async iterable where there is a schema', value);
-	return jsonContent(value, json, validated(value, schema, json));
+	return jsonContent(value, json, validated(fileSystem, value, schema, json));
 }
 
 type Source = Pick<Content, 'begin' | 'written' | 'transform' | 'prepare'>;
@@ -68,13 +71,22 @@ function thunk(value: object, json: CheckedJsonOptions): Source {
 }
 
 /** And it is validated then. */
-function validatedThunk(value: object, schema: StandardSchemaV1, json: CheckedJsonOptions): Source {
+function validatedThunk(
+	fileSystem: FileSystem,
+	value: object,
+	schema: StandardSchemaV1,
+	json: CheckedJsonOptions,
+): Source {
 	let current: unknown;
+	// It is run by whoever is at work on the document then.
+	const outer = leasesHere(fileSystem);
 	return {
 		begin: notValidated,
 		written: () => current,
-		*transform(_base, { path }) {
-			const output = validate(schema, called(value), path);
+		*transform(_base, { path, key }) {
+			const given = called(value);
+			const lease = { kind: 'commit', path, key } as const;
+			const output = runAwaited(fileSystem, lease, () => validate(schema, given, path), outer);
 			current = output instanceof Promise ? yield* waitFor(output) : output;
 			return yield* bytesOf(createJsonSource(current, json), path);
 		},
@@ -85,7 +97,7 @@ function notValidated(): ByteSource {
 	throw new Error('the value has not been validated');
 }
 
-function validated(value: unknown, schema: StandardSchemaV1, json: CheckedJsonOptions): Source {
+function validated(fileSystem: FileSystem, value: unknown, schema: StandardSchemaV1, json: CheckedJsonOptions): Source {
 	let begin = notValidated;
 	let written: unknown;
 	const take = (output: unknown, path: string): undefined => {
@@ -98,7 +110,8 @@ function validated(value: unknown, schema: StandardSchemaV1, json: CheckedJsonOp
 		begin: () => begin(),
 		written: () => written,
 		prepare(path) {
-			const output = validate(schema, value, path);
+			const lease = { kind: 'validation', path } as const;
+			const output = runAwaited(fileSystem, lease, () => validate(schema, value, path));
 			return output instanceof Promise ? output.then((settled) => take(settled, path)) : take(output, path);
 		},
 	};
@@ -119,29 +132,34 @@ export function* waitFor<T>(promise: Promise<T>): Generator<Pause, T, unknown> {
 	return (yield promise) as T;
 }
 
-export function linesContent(path: string, rows: Rows, json: CheckedJsonOptions): Content {
+export function linesContent(fileSystem: FileSystem, path: string, rows: Rows, json: CheckedJsonOptions): Content {
 	if (json.space) throw invalidArgument('options.space', 'left out for JSON Lines, where a row is a line', json.space);
 	if (typeof rows !== 'object' || rows === null || !(Symbol.iterator in rows || Symbol.asyncIterator in rows)) {
 		throw invalidArgument('rows', 'an iterable, an async iterable or a stream', rows);
 	}
 	const { schema } = json;
+	const outer = schema === undefined ? [] : leasesHere(fileSystem);
+	const validRows = async function* (asked: StandardSchemaV1): AsyncGenerator<unknown> {
+		const lease = new Lease({ kind: 'commit', path });
+		let number = 0;
+		try {
+			for await (const row of rows as AsyncIterable<unknown>) {
+				number += 1;
+				yield await runUnder(fileSystem, lease, () => validate(asked, row, path, ` row ${number}`), outer);
+			}
+		} finally {
+			void lease.end();
+		}
+	};
 	return {
 		value: rows,
 		content: 'lines',
 		// An iterator that is its own iterable (a generator) can be read once, like a stream.
 		rereadable: isRereadable(rows) && !('next' in rows),
-		begin: () => createJsonLinesSource(schema === undefined ? rows : validRows(rows, schema, path), json),
+		begin: () => createJsonLinesSource(schema === undefined ? rows : validRows(schema), json),
 		mayBeEmpty: true,
 		snapshot: json.consistency === 'snapshot',
 	};
-}
-
-async function* validRows(rows: Rows, schema: StandardSchemaV1, path: string): AsyncGenerator<unknown> {
-	let number = 0;
-	for await (const row of rows as AsyncIterable<unknown>) {
-		number += 1;
-		yield await validate(schema, row, path, ` row ${number}`);
-	}
 }
 
 export function fileContent(data: FileData): Content {

@@ -13,14 +13,14 @@ export interface JsonFileOptions<T = unknown>
 	/** Written where there is no document. Without it, the value is then undefined. */
 	readonly initial?: T | undefined;
 	/**
-	 * What is done with a document that is no JSON, has no good backup and so cannot be recovered, or does not pass the schema:
+	 * What is done with a document that is no JSON, has no good backup and so cannot be recovered, or does not pass the schema,
+	 * as it is or as `migrate` has made it:
 	 * - `throw`: nothing; opening rejects with ERR_CORRUPT or ERR_VALIDATION
 	 * - `quarantine`: it is kept beside its successor, and `initial` is written
-	 * - `restore`: it is kept beside its successor, and the newest backup that passes is written; where none does, opening
-	 *   rejects
+	 * - `restore`: it is kept beside its successor, and the newest backup that passes is written, migrated where it is older;
+	 *   where none does, opening rejects, and the document stays
 	 *
-	 * It is not asked for a document of an older version that `migrate` fails on, or makes something of that does not pass:
-	 * that is good as it is. Opening rejects, and it stays.
+	 * It is not asked where `migrate` throws, unless the document is `null`, `{}` or `[]`: see there.
 	 * @defaultValue `'throw'`
 	 */
 	readonly onInvalid?: 'throw' | 'quarantine' | 'restore' | undefined;
@@ -39,8 +39,13 @@ export interface JsonFileOptions<T = unknown>
 	readonly version?: number | undefined;
 	/**
 	 * Makes a document of an older version one of `version`; called when it is opened, before the schema. `fromVersion` is 0
-	 * for a document without one. What it returns is written, and the old document kept as the newest backup. What it throws
-	 * is what opening rejects with.
+	 * for a document without one, whatever that holds. What it returns is written, and the old document kept as the newest
+	 * backup; where it does not pass the schema, the document is invalid (`onInvalid`).
+	 *
+	 * Where it throws, opening rejects with ERR_VALIDATION (step `migrate`; the cause is what it threw), and the document
+	 * stays, whatever `onInvalid` says: it may be a network that is away, and the document good. Of a document that it cannot
+	 * make anything of, it returns the value as it is. Only `null`, `{}` and `[]`, where nothing can be lost, are invalid as
+	 * well where it throws.
 	 */
 	readonly migrate?: ((value: unknown, fromVersion: number) => unknown) | undefined;
 	/** Told what recovery found and did, before the document is read. */

@@ -40,25 +40,76 @@ export async function openDocument<T>(path: string, job: OpenJob<T>): Promise<vo
 		else await job.write(initial);
 		return;
 	}
-	const { value, isNew } = await migrated(path, job, found.value);
-	// What migration makes of a good document says nothing against that.
-	if (isNew) return replaceOlder(path, job, value);
+	const judged = await judge(path, job, found.value);
+	if ('invalid' in judged) await settleInvalid(path, job, judged.invalid);
+	else if (judged.isNew) await replaceOlder(path, job, judged.valid);
+	else take(judged.valid, looked);
+}
+
+/** What this program makes of a document, or why it is invalid. `migrated` is `valid` before its validation. */
+type Judged<T> =
+	| { readonly migrated: unknown; readonly valid: T; readonly isNew: boolean }
+	| { readonly invalid: unknown };
+
+/** Rejects where it cannot be told whether the document is any good. */
+async function judge<T>(path: string, job: OpenJob<T>, found: unknown): Promise<Judged<T>> {
+	const from = olderVersion(path, job, found);
+	const nothing = holdsNothing(found);
+	let migrated = found;
 	try {
-		take(await valid(path, job, value), looked);
+		// It may change the value itself.
+		if (from !== undefined) migrated = await job.migrate?.(found, from);
+	} catch (cause) {
+		job.signal?.throwIfAborted();
+		const error = migrationError(path, from, cause);
+		if (nothing) return { invalid: error };
+		throw error;
+	}
+	try {
+		const place = from === undefined ? '' : `, as migrated from version ${from},`;
+		const valid = job.schema === undefined ? (migrated as T) : await validate(job.schema, migrated, path, place);
+		return { migrated, valid, isNew: from !== undefined };
 	} catch (error) {
-		if (codeOf(error) !== 'ERR_VALIDATION') throw error;
-		await settleInvalid(path, job, error);
+		if (codeOf(error) === 'ERR_VALIDATION') return { invalid: error };
+		throw error;
 	}
 }
 
-function valid<T>(path: string, { schema }: OpenJob<T>, value: unknown): T | Promise<T> {
-	return schema === undefined ? (value as T) : validate(schema, value, path);
+/**
+ * The version that the document is to be migrated from; undefined where it is not. Throws ERR_UNSUPPORTED where it is of
+ * another one, and nothing makes it one of this program's.
+ */
+function olderVersion<T>(path: string, { version, migrate }: OpenJob<T>, value: unknown): number | undefined {
+	const from = version === undefined ? undefined : versionOf(value);
+	if (version === undefined || from === undefined || from === version) return undefined;
+	const step = 'migrate';
+	if (from > version) {
+		const message = `${path} has version ${from}, and this program knows versions up to ${version}`;
+		throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step });
+	}
+	if (migrate !== undefined) return from;
+	// Of no version at all, and invalid.
+	if (holdsNothing(value)) return undefined;
+	const message = `${path} has version ${from}, and there is no options.migrate to make it version ${version}`;
+	throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step });
+}
+
+function migrationError(path: string, from: number | undefined, cause: unknown): DurableJsonError {
+	const message = `${path} could not be migrated from version ${from}: ${messageOf(cause)}`;
+	return new DurableJsonError('ERR_VALIDATION', message, { path, step: 'migrate', cause });
+}
+
+/**
+ * May it be put aside although nobody has judged it? What `migrate` throws may be its own mistake, or that of a disk or a
+ * network that it asks: it says nothing against a document with something in it.
+ */
+function holdsNothing(value: unknown): boolean {
+	return value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
 /** Writes what has been migrated. The old document becomes a backup, whatever is kept otherwise, and durably before that. */
-async function replaceOlder<T>(path: string, job: OpenJob<T>, value: unknown): Promise<void> {
+async function replaceOlder<T>(path: string, job: OpenJob<T>, value: T): Promise<void> {
 	const { fileSystem, clock } = job;
-	const current = await valid(path, job, value);
 	try {
 		await keepBackupDurably({ fileSystem, clock }, await resolveTarget(fileSystem, path), Math.max(1, job.backups));
 	} catch (cause) {
@@ -67,27 +118,7 @@ async function replaceOlder<T>(path: string, job: OpenJob<T>, value: unknown): P
 		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'backup', cause });
 	}
 	// It is kept already; and what a validator has put out may be of another type than what it takes.
-	await job.write(current, { backups: 0, schema: undefined });
-}
-
-/** `isNew` where it has been migrated, which may have changed the value itself. */
-async function migrated<T>(
-	path: string,
-	{ version, migrate }: OpenJob<T>,
-	value: unknown,
-): Promise<{ readonly value: unknown; readonly isNew: boolean }> {
-	const from = version === undefined ? undefined : versionOf(value);
-	if (version === undefined || from === undefined || from === version) return { value, isNew: false };
-	const step = 'migrate';
-	if (from > version) {
-		const message = `${path} has version ${from}, and this program knows versions up to ${version}`;
-		throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step });
-	}
-	if (migrate === undefined) {
-		const message = `${path} has version ${from}, and there is no options.migrate to make it version ${version}`;
-		throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step });
-	}
-	return { value: await migrate(value, from), isNew: true };
+	await job.write(value, { backups: 0, schema: undefined });
 }
 
 /** Does with an invalid document what the caller has chosen. */
@@ -112,9 +143,8 @@ async function newestValid<T>(path: string, job: OpenJob<T>, error: unknown): Pr
 	const { directory, name } = await resolveTarget(fileSystem, path);
 	for (const backup of await listBackups(fileSystem, directory, name)) {
 		try {
-			const { value } = await migrated(backup, job, parseDocument(backup, await fileSystem.readFile(backup)));
-			await valid(backup, job, value);
-			return value;
+			const judged = await judge(backup, job, parseDocument(backup, await fileSystem.readFile(backup)));
+			if (!('invalid' in judged)) return judged.migrated;
 		} catch {
 			// The one before it may be good.
 		}

@@ -99,7 +99,7 @@ class OpenPendingFile implements PendingFile {
 		const { fileSystem, clock } = this.#ports;
 		const { key } = this.#document.target;
 		const lease = caller ?? (this.#lease?.ended === false ? this.#lease : undefined);
-		if (lease?.kind === 'update') throw reentrant(lease);
+		if (lease?.kind === 'commit') throw reentrant(lease);
 		const sequence = nextSequence();
 		const registry = documentRegistry(fileSystem.scope);
 		const { signal } = this.#options;

@@ -30,7 +30,7 @@ export function updateContent(fileSystem: FileSystem, { fn, initial, json }: Upd
 	const transform: Transform = function* (base, { path, key }) {
 		const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
 		const current = standing === undefined ? undefined : parseDocument(path, standing);
-		const lease = new Lease({ kind: 'update', path, key, lock: undefined });
+		const lease = new Lease({ kind: 'commit', path, key });
 		const run = <T>(step: () => T): T => runUnder(fileSystem, lease, step, outer);
 		let value: unknown;
 		try {

@@ -69,7 +69,8 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/**
-	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws.
+	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws. Where it throws
+	 * itself, both errors become warnings of the process.
 	 * @defaultValue `process.emitWarning`
 	 */
 	readonly onError?: ((error: unknown) => void) | undefined;
@@ -115,9 +116,11 @@ export interface JsonWriter {
 	 * newest value is kept; the promise resolves when this value or a newer one is durable. The value is read when its
 	 * commit starts, not at the call. Leave it unchanged from then on until the promise settles: one whose JSON is less than
 	 * 64 KiB is read in one synchronous pass, a larger one over many turns.
-	 * A value whose iterables wait for another write of the same path waits for ever.
+	 * A value whose iterables wait for another write of the same path waits for ever. Validators do not: an update of the
+	 * document that one makes is ERR_LOCK_REENTRANT, and so is any call on it by the validator of a function's value, or of
+	 * rows, which run while the commit is under way.
 	 *
-	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
+	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_VALIDATION, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
 	 * of code ERR_INVALID_ARGUMENT.
 	 */
 	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt>;
@@ -137,7 +140,8 @@ export interface JsonWriter {
 	 * this thread; so does what an asynchronous validator still looks at. A validator that never ends holds up the updates of
 	 * its path, what is called after them, `flush` and `close`: give its write a `signal`. Two cases are left: a write that is
 	 * made by another spelling of the path (a link) after an update of the batch which waits, and before another one that joins
-	 * it, is overtaken unseen; and so is one that waits for the lock under which the update is called.
+	 * it, is overtaken unseen; and so is one that waits for the lock under which the update is called, or for its validator
+	 * then.
 	 *
 	 * The whole document is parsed and serialised for each update. A document that is missing is read from its newest good
 	 * backup, where it has one.

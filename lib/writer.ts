@@ -9,7 +9,7 @@ import { holdSource, releaseSource } from './json/one-shot.ts';
 import type { LockMode } from './lock/claims.ts';
 import { LOCK_TIMEOUT_MS } from './lock/document-lock.ts';
 import { documentRegistry } from './lock/document-registry.ts';
-import { leaseOf, reentrant } from './lock/lease.ts';
+import { type Lease, leaseOf, reentrant, validationOf } from './lock/lease.ts';
 import {
 	asOptions,
 	checkFileOptions,
@@ -103,7 +103,7 @@ export class Writer implements JsonWriter {
 		}
 		if (!LOCK_MODES.includes(lock)) throw invalidArgument('options.lock', "'none', 'process' or 'file'", lock);
 		checkFunction('options.onError', onError);
-		this.#onError = onError ?? warn;
+		this.#onError = onError === undefined ? warn : (error) => tell(onError, error);
 		this.#ports = { fileSystem, clock };
 		this.#context = {
 			ports: this.#ports,
@@ -135,7 +135,11 @@ export class Writer implements JsonWriter {
 
 	async writeLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt> {
 		const absolute = toAbsolutePath(path);
-		return this.#submit(absolute, options, linesContent(absolute, rows, checkJsonOptions(options))).promise;
+		return this.#submit(
+			absolute,
+			options,
+			linesContent(this.#ports.fileSystem, absolute, rows, checkJsonOptions(options)),
+		).promise;
 	}
 
 	async writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt> {
@@ -188,7 +192,7 @@ export class Writer implements JsonWriter {
 		const wanted = path === undefined ? undefined : toAbsolutePath(path);
 		const isWanted = (other: string): boolean =>
 			wanted === undefined || mayBeSame(this.#ports.fileSystem, other, wanted);
-		await this.#preparations.wait(isWanted);
+		await this.#preparations.wait((path, lease) => isWanted(path) && !this.#waitsForCaller(path, lease));
 		await Promise.all(this.#lanes.flushable(wanted).map((lane) => lane.flush()));
 		throwAll(this.#failures.take(isWanted), 'scheduled writes failed');
 	}
@@ -203,8 +207,9 @@ export class Writer implements JsonWriter {
 				return undefined;
 			}
 		};
-		const newestOf = (path: string): number => this.#lanes.find(path, undefined)?.newestSequence ?? 0;
-		errors.push(...this.#preparations.unready(newestOf));
+		const newestOf = (path: string, lease: Lease | undefined): number =>
+			this.#lanes.find(path, lease)?.newestSequence ?? 0;
+		for (const error of this.#preparations.unready(newestOf)) errors.push(error);
 		// Newest first, so that the newest spelling of a document answers for the others.
 		const landings: SyncLanding[] = [];
 		for (const lane of this.#lanes.newestFirst()) attempt(() => lane.commitSync(landings));
@@ -239,7 +244,7 @@ export class Writer implements JsonWriter {
 		options: WriteOptions | undefined,
 		tracking?: Tracking,
 	): Submission {
-		const content = valueContent(value, checkJsonOptions(options));
+		const content = valueContent(this.#ports.fileSystem, value, checkJsonOptions(options));
 		return this.#submit(path, options, tracking === undefined ? content : tracked(content, tracking));
 	}
 
@@ -282,7 +287,7 @@ export class Writer implements JsonWriter {
 		const submission = new Submission(request, nextSequence(), this.#ports.clock.monotonicMs(), this.#calls);
 		const validation = prepare && this.#prepare(submission, prepare);
 		if (submission.settled) return submission;
-		if (validation !== undefined || this.#preparations.holds(absolute, kind === 'update')) {
+		if (validation !== undefined || this.#preparations.holds(absolute, lane.lease, kind === 'update')) {
 			this.#enterLater(submission, validation, lane);
 		} else this.#enter(lane, submission);
 		return submission;
@@ -290,7 +295,7 @@ export class Writer implements JsonWriter {
 
 	/** @returns the lane of a call that may be taken */
 	#admit(request: Request): Lane {
-		const { path, signal } = request;
+		const { path, signal, kind } = request;
 		if (this.#closing !== undefined) {
 			throw new DurableJsonError('ERR_CLOSED', `the writer is closed: nothing was done for ${path}`, {
 				path,
@@ -298,10 +303,13 @@ export class Writer implements JsonWriter {
 			});
 		}
 		signal?.throwIfAborted();
-		const lease = leaseOf(this.#ports.fileSystem, path);
-		if (lease?.kind === 'update') throw reentrant(lease);
+		const { fileSystem } = this.#ports;
+		const validation = kind === 'update' ? validationOf(fileSystem, path) : undefined;
+		if (validation !== undefined) throw reentrant(validation);
+		const lease = leaseOf(fileSystem, path);
+		if (lease?.kind === 'commit') throw reentrant(lease);
 		const replaces =
-			this.#lanes.find(path, lease)?.replaces(request) === true && !this.#preparations.holds(path, false);
+			this.#lanes.find(path, lease)?.replaces(request) === true && !this.#preparations.holds(path, lease, false);
 		if (!replaces) this.#assertRoom(request);
 		return this.#lanes.of(path, lease);
 	}
@@ -353,6 +361,13 @@ export class Writer implements JsonWriter {
 		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
 	}
 
+	/** Is what is made ready behind a lock of the caller's, or its own validator? */
+	#waitsForCaller(path: string, lease: Lease | undefined): boolean {
+		const { fileSystem } = this.#ports;
+		if (validationOf(fileSystem, path) !== undefined) return true;
+		return lease === undefined && leaseOf(fileSystem, path) !== undefined;
+	}
+
 	#sweep(directory: string): void {
 		const sweep = sweepDirectory(this.#ports, directory).finally(() => this.#sweeps.delete(sweep));
 		this.#sweeps.add(sweep);
@@ -369,6 +384,16 @@ export class Writer implements JsonWriter {
 }
 
 function nothingToClose(): void {}
+
+/** What is told must not depend on who is told: where that fails, the process is told of both. */
+function tell(onError: (error: unknown) => void, error: unknown): void {
+	try {
+		onError(error);
+	} catch (thrown) {
+		warn(error);
+		warn(thrown);
+	}
+}
 
 /** The call has been refused. */
 function notAskedFor(): void {}

@@ -13,9 +13,10 @@ export class OwnFailure extends Error {
 	}
 }
 
-/** The value, or the caller's code in it, threw `cause`; what its validator found is passed on as it is. */
+/** The value, or the caller's code in it, threw `cause`; what its validator found, or was told, is passed on as it is. */
 export function notSerializable(path: string, cause: unknown, jsonPath: string): OwnFailure {
-	if (cause instanceof DurableJsonError && cause.code === 'ERR_VALIDATION') return new OwnFailure(cause);
+	const passed = cause instanceof DurableJsonError && ['ERR_VALIDATION', 'ERR_LOCK_REENTRANT'].includes(cause.code);
+	if (passed) return new OwnFailure(cause);
 	const message = `${path} was not written: ${messageOf(cause)} (at ${jsonPath})`;
 	return new OwnFailure(
 		new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause, jsonPath }),

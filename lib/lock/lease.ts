@@ -11,19 +11,24 @@ import { localScope, sharedPart } from '../shared-state.ts';
 import type { FileLock } from './file-lock.ts';
 
 export interface LeaseOptions {
-	/** `lock`: of withLock, whose function may write the document. `update`: of an update, whose function and validator may not. */
-	readonly kind: 'lock' | 'update';
+	/**
+	 * - `lock`: of withLock, whose function may write the document
+	 * - `commit`: of code that a commit waits for, such as the function of an update, or a validator: it may not
+	 * - `validation`: of the validator of a value that is to be committed: it may write the document, which does not wait for
+	 *   that value, and may not update it, which does
+	 */
+	readonly kind: 'lock' | 'commit' | 'validation';
 	/** The document's path, absolute, as the holder spelt it. */
 	readonly path: string;
-	/** The document. */
-	readonly key: string;
-	readonly lock: FileLock | undefined;
+	/** The document; undefined where it has not been found yet. */
+	readonly key?: string | undefined;
+	readonly lock?: FileLock | undefined;
 }
 
 export class Lease {
-	readonly kind: 'lock' | 'update';
+	readonly kind: LeaseOptions['kind'];
 	readonly path: string;
-	readonly key: string;
+	readonly key: string | undefined;
 	readonly lock: FileLock | undefined;
 	/** The commits under the lease exclude each other. */
 	readonly mutex: Mutex = new Mutex();
@@ -78,16 +83,54 @@ export function runUnder<T>(
 	return storage.run(new Map(storage.getStore()).set(fileSystem.scope, [...outer, lease]), work);
 }
 
-/** The innermost lease of this asynchronous context on the document behind the path. */
+/**
+ * Runs code of the caller's that something else waits for, under a lease which ends with it: calls of its that would wait for
+ * that in turn are refused.
+ */
+export function runAwaited<T>(
+	fileSystem: FileSystem,
+	options: LeaseOptions,
+	work: () => T | Promise<T>,
+	outer?: readonly Lease[],
+): T | Promise<T> {
+	const lease = new Lease(options);
+	const end = (): void => void lease.end();
+	try {
+		const result = runUnder(fileSystem, lease, work, outer);
+		if (result instanceof Promise) return result.finally(end);
+		end();
+		return result;
+	} catch (error) {
+		end();
+		throw error;
+	}
+}
+
+/**
+ * The innermost lease of this asynchronous context under which, or in spite of which, calls on the document behind the path
+ * are made: none of a validation, which keeps nobody out.
+ */
 export function leaseOf(fileSystem: FileSystem, path: string): Lease | undefined {
+	return held(fileSystem, path).findLast(({ kind }) => kind !== 'validation');
+}
+
+/** That of the validator which the caller is in, of a value for the document behind the path. */
+export function validationOf(fileSystem: FileSystem, path: string): Lease | undefined {
+	const innermost = held(fileSystem, path).at(-1);
+	return innermost?.kind === 'validation' ? innermost : undefined;
+}
+
+/** Those on the document behind the path, outermost first. */
+function held(fileSystem: FileSystem, path: string): readonly Lease[] {
 	// Hardly any call is made under a lock, and it must cost those next to nothing.
-	if (storage.getStore() === undefined) return undefined;
-	const held = leasesHere(fileSystem);
-	if (held.length === 0) return undefined;
-	const same = held.findLast((lease) => lease.path === path);
-	if (same !== undefined) return same;
+	if (storage.getStore() === undefined) return [];
+	const leases = leasesHere(fileSystem);
+	if (leases.length === 0) return [];
+	const same = leases.filter((lease) => lease.path === path);
+	if (same.length > 0) return same;
 	const key = keyOf(fileSystem, path);
-	return held.findLast((lease) => lease.key === key);
+	if (key === undefined) return [];
+	return leases.filter((lease) => (lease.key ?? keyOf(fileSystem, lease.path)) === key);
 }
 
 /** As {@link leaseOf}, of a document that has been found already. */
@@ -107,7 +150,18 @@ function keyOf(fileSystem: FileSystem, path: string): string | undefined {
 
 /** For a call that would wait for the one that it is made in. */
 export function reentrant({ kind, path }: Lease): DurableJsonError {
-	const inside = kind === 'lock' ? 'inside a withLock of it' : 'by the function or the validator of an update of it';
+	const inside = {
+		lock: 'inside a withLock of it',
+		commit: 'by the function of an update of it, or by the validator of a value whose commit is under way',
+		validation: 'by the validator of a value of it, which updates wait for',
+	}[kind];
 	const message = `${path} is locked by the caller itself: called ${inside}, this would wait for ever`;
 	return new DurableJsonError('ERR_LOCK_REENTRANT', message, { path, step: 'lock' });
+}
+
+/** Throws ERR_LOCK_LOST where the path that was locked leads to another document by now, which others may hold. */
+export function assertLeads(lease: Lease, path: string, key: string): void {
+	if (lease.key === key) return;
+	const message = `the lock of ${lease.path} does not hold for ${path} any more: that leads to another document by now`;
+	throw new DurableJsonError('ERR_LOCK_LOST', message, { path, step: 'lock' });
 }

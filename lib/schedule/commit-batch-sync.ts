@@ -10,7 +10,7 @@ import type { Travellers } from '../lock/arrival.ts';
 import type { LockMode } from '../lock/claims.ts';
 import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-registry.ts';
 import { lockFileSync } from '../lock/file-lock.ts';
-import type { Lease } from '../lock/lease.ts';
+import { assertLeads, type Lease } from '../lock/lease.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
 import type { Batch, Candidate } from './batch.ts';
@@ -65,6 +65,7 @@ function atWork(
 	const registry = documentRegistry(fileSystem.scope);
 	const target = resolveTargetSync(fileSystem, path);
 	if (lease === undefined) registry.assertMode(target.key, lock, path);
+	else assertLeads(lease, path, target.key);
 	registry.interrupt(target.key, (entry) => {
 		entry.turnTo(fileSystem.sync, target.file);
 		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
@@ -197,7 +198,7 @@ function land(
 		if (durability !== 'none' && entry.landed?.removed === false) syncFile(ports, target);
 	} else {
 		const removed = newest.request.kind === 'remove';
-		const backups = Math.max(...carriers.map((batch) => batch.backups));
+		const backups = carriers.reduce((most, batch) => Math.max(most, batch.backups), 0);
 		const bytes = commit(ports, target, candidate, { durability, backups }, () => {
 			active?.displace(sync);
 			entry.active?.displace(sync);

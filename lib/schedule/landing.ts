@@ -15,7 +15,7 @@ import { DurableJsonError } from '../errors.ts';
 import type { Claims, LockMode } from '../lock/claims.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { type FileLock, holdFileLock } from '../lock/file-lock.ts';
-import type { Lease } from '../lock/lease.ts';
+import { assertLeads, type Lease } from '../lock/lease.ts';
 import { LockWait } from '../lock/lock-wait.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Milliseconds } from '../types.ts';
@@ -90,6 +90,7 @@ export class Landing {
 			const { landings } = registry;
 			batch.search = resolveTarget(fileSystem, this.#path);
 			const found = await batch.search;
+			if (lease !== undefined) assertLeads(lease, this.#path, found.key);
 			const mayUpdate = batch.updates;
 			if (mayUpdate) await this.#letOthersGoFirst(batch, found);
 			landed = await registry.exclusive(
@@ -235,8 +236,10 @@ export class Landing {
 			this.#guard(active, batch, target);
 			return toJob(sealed, active, (bytes, stat) => {
 				const landed = inPlace(sequence, bytes, false);
-				// What stands there by now is another's.
-				if (active.displaced) return batch.renamed(landed);
+				// What stands there by now is another's, unless that has failed.
+				if (active.displaced && ports.fileSystem.sync.lstat(target.file)?.identity !== stat?.identity) {
+					return batch.renamed(landed);
+				}
 				batch.renamed(landed, stat);
 				this.#remember(batch, stat);
 				// In place, and not to be overtaken by an older value, whatever becomes of the directory sync.

@@ -78,7 +78,9 @@ export class Lane {
 
 	/** The place in the order of the newest call that waits. */
 	get newestSequence(): number {
-		return Math.max(0, ...Array.from(this.#batches.keys(), ({ newest }) => newest?.sequence ?? 0));
+		let sequence = 0;
+		for (const { newest } of this.#batches.keys()) sequence = Math.max(sequence, newest?.sequence ?? 0);
+		return sequence;
 	}
 
 	/** @param late it has been announced, and had to wait for something before it could be submitted */

@@ -8,8 +8,10 @@ import type { Lease } from '../lock/lease.ts';
 import type { Lane } from './lane.ts';
 import type { Submission } from './submission.ts';
 
-/** The calls of a path. */
+/** The calls of a path that are made under the same lock of their caller's, or none. */
 interface Line {
+	readonly path: string;
+	readonly lease: Lease | undefined;
 	/** Settles when all of them have entered their lane, or never will. */
 	readonly done: Promise<void>;
 	/** True where an update is among them. */
@@ -28,15 +30,15 @@ export interface Preparation {
 
 export class Preparations {
 	readonly #registry: DocumentRegistry;
-	readonly #lines = new Map<string, Line>();
+	readonly #lines = new Map<Lease | undefined, Map<string, Line>>();
 
 	constructor(registry: DocumentRegistry) {
 		this.#registry = registry;
 	}
 
 	/** Must a call that is ready itself wait? */
-	holds(path: string, isUpdate: boolean): boolean {
-		const line = this.#lines.get(path);
+	holds(path: string, lease: Lease | undefined, isUpdate: boolean): boolean {
+		const line = this.#line(path, lease);
 		return line !== undefined && (isUpdate || line.ordered);
 	}
 
@@ -44,7 +46,7 @@ export class Preparations {
 		const { sequence } = submission;
 		const { path, kind } = submission.request;
 		const isUpdate = kind === 'update';
-		const before = this.holds(path, isUpdate) ? this.#lines.get(path)?.done : undefined;
+		const before = this.holds(path, lease, isUpdate) ? this.#line(path, lease)?.done : undefined;
 		let hurried = false;
 		let lane: Pick<Lane, 'flush'> | undefined;
 		this.#registry.announce(sequence, {
@@ -76,38 +78,51 @@ export class Preparations {
 				resolve();
 			}, fail);
 		});
-		this.#append(path, submission, over);
-		const line = this.#lines.get(path);
-		if (line !== undefined) lease?.track(line.done);
+		const entered = this.#append(submission, lease, over);
+		lease?.track(entered);
 	}
 
 	/** Resolves when the calls of these paths have entered their lanes, or never will. */
-	async wait(isWanted: (path: string) => boolean): Promise<void> {
-		await Promise.all(Array.from(this.#lines, ([path, { done }]) => isWanted(path) && done));
+	async wait(isWanted: (path: string, lease: Lease | undefined) => boolean): Promise<void> {
+		await Promise.all(this.#all().map(({ path, lease, done }) => isWanted(path, lease) && done));
 	}
 
 	/**
 	 * Why nothing newer can be written synchronously, for each path of which something is.
 	 * @param newestOf the place in the order of the newest call that has entered its lane
 	 */
-	unready(newestOf: (path: string) => number): DurableJsonError[] {
-		return Array.from(this.#lines)
-			.filter(([path, { waiting }]) => {
+	unready(newestOf: (path: string, lease: Lease | undefined) => number): DurableJsonError[] {
+		return this.#all()
+			.filter(({ path, lease, waiting }) => {
 				const newest = [...waiting].findLast(({ settled }) => !settled);
-				return newest !== undefined && newest.sequence > newestOf(path);
+				return newest !== undefined && newest.sequence > newestOf(path, lease);
 			})
-			.map(([path]) => unready(path));
+			.map(({ path }) => unready(path));
 	}
 
-	#append(path: string, submission: Submission, over: Promise<void>): void {
-		const standing = this.#lines.get(path);
+	#line(path: string, lease: Lease | undefined): Line | undefined {
+		return this.#lines.get(lease)?.get(path);
+	}
+
+	#all(): Line[] {
+		return Array.from(this.#lines.values(), (lines) => [...lines.values()]).flat();
+	}
+
+	/** @returns what settles when all calls of its line have entered their lane, or never will */
+	#append(submission: Submission, lease: Lease | undefined, over: Promise<void>): Promise<void> {
+		const { path, kind } = submission.request;
+		const lines = this.#lines.get(lease) ?? new Map<string, Line>();
+		this.#lines.set(lease, lines);
+		const standing = lines.get(path);
 		const waiting = standing?.waiting ?? new Set<Submission>();
 		waiting.add(submission);
 		const done = Promise.all([standing?.done, over.then(() => waiting.delete(submission))]).then(() => {
-			if (this.#lines.get(path)?.done === done) this.#lines.delete(path);
+			if (lines.get(path)?.done === done) lines.delete(path);
+			if (lines.size === 0) this.#lines.delete(lease);
 		});
-		const ordered = standing?.ordered === true || submission.request.kind === 'update';
-		this.#lines.set(path, { done, ordered, waiting });
+		const ordered = standing?.ordered === true || kind === 'update';
+		lines.set(path, { path, lease, done, ordered, waiting });
+		return done;
 	}
 }
 

@@ -263,6 +263,48 @@ describe('ifUnchanged', () => {
 		await file.close();
 	});
 
+	it('knows its own where flushSync has failed after the rename under way was made', async () => {
+		const path = directory.file('a.json');
+		let during: (() => void) | undefined;
+		let fails = false;
+		const fileSystem: FileSystem = {
+			...nodeFileSystem,
+			async rename(...args) {
+				await nodeFileSystem.rename(...args);
+				during?.();
+			},
+			sync: {
+				...nodeFileSystem.sync,
+				rename(from, to) {
+					if (fails) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+					nodeFileSystem.sync.rename(from, to);
+				},
+			},
+		};
+		const file = await openJsonFile<number>(path, { initial: 0, fileSystem });
+		during = () => {
+			during = undefined;
+			fails = true;
+			expect(() => file.flushSync()).toThrow('EIO');
+			fails = false;
+		};
+		await file.write(1);
+		expect(during).toBeUndefined();
+		expect(await directory.json('a.json')).toBe(1);
+		expect(file.value).toBe(1);
+		await file.write(2, { ifUnchanged: true });
+		// And where it has not failed, what was displaced is not known for what stands.
+		during = () => {
+			during = undefined;
+			file.flushSync();
+		};
+		await file.write(3);
+		expect(file.value).toBe(3);
+		await file.write(4, { ifUnchanged: true });
+		expect(await directory.json('a.json')).toBe(4);
+		await file.close();
+	});
+
 	it('holds for flushSync, too', async () => {
 		const strategy = debounce({ waitMs: 60_000, maxWaitMs: 60_000 });
 		const file = await openJsonFile(directory.file('a.json'), { initial: 0, strategy });
@@ -357,7 +399,16 @@ describe('migrate', () => {
 		const failing = async (_value: unknown, fromVersion: number): Promise<never> => {
 			throw new Error(`from ${fromVersion}`);
 		};
-		await expect(openJsonFile(path(), { version: 3, migrate: failing })).rejects.toThrow('from 2');
+		const thrown = expect.objectContaining({ message: 'from 2' }) as unknown;
+		for (const onInvalid of ['throw', 'quarantine', 'restore'] as const) {
+			const failed = openJsonFile(path(), { version: 3, migrate: failing, onInvalid, initial: {} });
+			await expect(failed).rejects.toMatchObject({
+				code: 'ERR_VALIDATION',
+				step: 'migrate',
+				cause: thrown,
+				path: path(),
+			});
+		}
 		const invalid = openJsonFile(path(), { schema: current, version: 3, migrate: () => ({ version: 3 }) });
 		await expect(invalid).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
 		const unversioned = openJsonFile(path(), { version: 3, migrate: () => ({ names: [] }) });
@@ -366,21 +417,95 @@ describe('migrate', () => {
 		await directory.expectOnly('a.json');
 	});
 
-	it.each(['throw', 'quarantine', 'restore'] as const)(
-		'leaves a good document where it is when what it makes of it is invalid: onInvalid %s',
-		async (onInvalid) => {
-			await writeJson(path(), { version: 1, names: ['older'] }, { backups: 2 });
-			await writeJson(path(), { version: 2, names: ['a'] }, { backups: 2 });
-			const before = await directory.names();
-			const opening = openJsonFile(path(), {
-				...{ schema: current, version: 3, onInvalid, initial: { version: 3, names: [] } },
-				migrate: () => ({ version: 3, names: 'a' }),
-			});
-			await expect(opening).rejects.toMatchObject({ code: 'ERR_VALIDATION', path: path(), outcome: 'not_applied' });
-			expect(await directory.json('a.json')).toEqual({ version: 2, names: ['a'] });
-			expect(await directory.names()).toEqual(before);
-		},
-	);
+	it.each(['throw', 'restore'] as const)('%s leaves it where nothing that it makes is valid', async (onInvalid) => {
+		await writeJson(path(), { version: 1, names: ['older'] }, { backups: 2 });
+		await writeJson(path(), { version: 2, names: ['a'] }, { backups: 2 });
+		const before = await directory.names();
+		const migrate = (): unknown => ({ version: 3, names: 'a' });
+		const opening = openJsonFile(path(), { schema: current, version: 3, onInvalid, migrate });
+		await expect(opening).rejects.toMatchObject({ code: 'ERR_VALIDATION', path: path(), outcome: 'not_applied' });
+		await expect(opening).rejects.toThrow('as migrated from version 2, is not valid');
+		expect(await directory.json('a.json')).toEqual({ version: 2, names: ['a'] });
+		expect(await directory.names()).toEqual(before);
+	});
+
+	const quarantined = async (): Promise<string[]> =>
+		(await directory.names()).filter((name) => name.startsWith('.dj1qn-'));
+
+	it('quarantine keeps a document of which it makes nothing valid, and begins anew', async () => {
+		await writeJson(path(), { version: 2, names: 'a' });
+		const initial = { version: 3, names: [] };
+		const asIs = (value: unknown): unknown => value;
+		const options = { schema: current, version: 3, migrate: asIs, onInvalid: 'quarantine', initial } as const;
+		await using file = await openJsonFile(path(), options);
+		expect(file.value).toEqual(initial);
+		const [kept = ''] = await quarantined();
+		expect(await directory.json(kept)).toEqual({ version: 2, names: 'a' });
+	});
+
+	it('restore migrates the newest backup of which something valid comes', async () => {
+		for (const names of [['older'], ['a'], 'b', 'c']) await writeJson(path(), { version: 2, names }, { backups: 3 });
+		await using file = await openJsonFile(path(), { schema: current, version: 3, migrate, onInvalid: 'restore' });
+		expect(file.value).toEqual({ version: 3, names: ['a'] });
+		expect(await directory.json('a.json')).toMatchObject({ version: 3, names: ['a'] });
+		expect(await quarantined()).toHaveLength(1);
+	});
+
+	const empty = ['null', '{}', '[]'].flatMap((text) => [
+		[text, 'throws', migrate] as const,
+		[text, 'returns it', (value: unknown) => value] as const,
+		[text, 'is not given', undefined] as const,
+	]);
+	const throwing = (value: unknown, fromVersion: number): unknown => {
+		if (fromVersion > 0) return migrate(value, fromVersion);
+		throw new TypeError('nothing in it');
+	};
+
+	it.each(empty)('%s, where it %s, is invalid: onInvalid decides', async (text, how, given) => {
+		const options = { schema: current, version: 3, migrate: how === 'throws' ? throwing : given };
+		await writeJson(path(), { version: 3, names: ['a'] }, { backups: 2 });
+		await writeJson(path(), JSON.parse(text), { backups: 2 });
+		await expect(openJsonFile(path(), options)).rejects.toMatchObject({ code: 'ERR_VALIDATION', path: path() });
+		expect(await directory.json('a.json')).toEqual(JSON.parse(text));
+		const restored = await openJsonFile(path(), { ...options, onInvalid: 'restore' });
+		expect(restored.value).toEqual({ version: 3, names: ['a'] });
+		await restored.close();
+		await writeRaw(path(), text);
+		const initial = { version: 3, names: ['new'] };
+		const begun = await openJsonFile(path(), { ...options, onInvalid: 'quarantine', initial });
+		expect(begun.value).toEqual(initial);
+		await begun.close();
+		expect(await Promise.all((await quarantined()).map((name) => directory.text(name)))).toEqual([
+			expect.stringContaining(text),
+			text,
+		]);
+	});
+
+	it('what it takes out of a document before it throws is no sign that there was nothing in it', async () => {
+		await writeJson(path(), { name: 'a' });
+		const taking = (value: unknown): never => {
+			delete (value as { name?: string }).name;
+			throw new Error('away');
+		};
+		const initial = { version: 3 };
+		const opening = openJsonFile(path(), { version: 3, migrate: taking, onInvalid: 'quarantine', initial });
+		await expect(opening).rejects.toMatchObject({ code: 'ERR_VALIDATION', step: 'migrate' });
+		expect(await directory.json('a.json')).toEqual({ name: 'a' });
+	});
+
+	it('rejects with the reason of a signal that is aborted meanwhile', async () => {
+		await writeJson(path(), {});
+		const controller = new AbortController();
+		const waiting = async (): Promise<never> => {
+			controller.abort(new Error('away'));
+			throw new Error('interrupted');
+		};
+		const initial = { version: 3 };
+		const { signal } = controller;
+		const opening = openJsonFile(path(), { version: 3, migrate: waiting, onInvalid: 'quarantine', initial, signal });
+		await expect(opening).rejects.toThrow('away');
+		expect(await directory.json('a.json')).toEqual({});
+	});
 
 	it('validates once: what a validator puts out may be of another type than what it takes', async () => {
 		const dated = z.object({ version: z.number(), at: z.string().transform((text) => ({ year: Number(text) })) });

@@ -135,6 +135,30 @@ describe('withLock', () => {
 		await writer.close();
 	});
 
+	it('does not wait for validators of calls outside of it, which may wait for the lock', async () => {
+		const file = directory.file('a.json');
+		const writer = createWriter();
+		let unlock = (): void => undefined;
+		const unlocked = new Promise<void>((resolve) => {
+			unlock = resolve;
+		});
+		const validate = async (value: unknown): Promise<{ value: unknown }> => {
+			await unlocked;
+			return { value };
+		};
+		const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+		const outside = writer.write(file, 'outside', { schema });
+		const inside = await withLock(file, async () => {
+			const updated = await writer.update(file, (old) => `inside, after ${String(old)}`);
+			await writer.flush(file);
+			return updated;
+		});
+		expect(inside).toBe('inside, after undefined');
+		unlock();
+		await outside;
+		await writer.close();
+	}, 5_000);
+
 	it('refuses to be nested on one document, and may be nested on several', async () => {
 		const [a, b] = [directory.file('a.json'), directory.file('b.json')];
 		const nested = withLock(a, () => withLock(b, () => withLock(a, () => undefined)));
@@ -215,6 +239,30 @@ describe('a lock that is lost', () => {
 		await expect(work).rejects.toMatchObject({ code: 'ERR_LOCK_LOST' });
 		expect(await directory.json('a.json')).toBe('old');
 		await directory.expectOnly('a.json', 'elsewhere', LOCK_FILE);
+	});
+
+	it('is also one of a link that leads to another document by now: others may hold that', async () => {
+		const link = directory.file('link.json');
+		await Promise.all(['a', 'b'].map((name) => writeJson(directory.file(`${name}.json`), name)));
+		await symlink('a.json', link);
+		const lost = { code: 'ERR_LOCK_LOST', outcome: 'not_applied', path: link };
+		await withLock(link, async () => {
+			await writeJson(link, 'a1');
+			await rm(link);
+			await symlink('b.json', link);
+			await expect(writeJson(link, 'b1')).rejects.toMatchObject(lost);
+			await expect(defaultWriter.update(link, () => 'b1')).rejects.toMatchObject(lost);
+			await expect(remove(link)).rejects.toMatchObject(lost);
+			const writer = createWriter();
+			const late = writer.write(link, 'b1');
+			expect(() => writer.flushSync()).toThrow(expect.objectContaining(lost));
+			await expect(late).rejects.toMatchObject(lost);
+			await writeJson(directory.file('a.json'), 'a2');
+		});
+		expect(await directory.json('a.json')).toBe('a2');
+		expect(await directory.json('b.json')).toBe('b');
+		await writeJson(link, 'b2');
+		expect(await directory.json('b.json')).toBe('b2');
 	});
 
 	it('is another one for whoever comes next', async () => {

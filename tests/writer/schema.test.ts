@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, symlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type } from 'arktype';
@@ -9,7 +9,9 @@ import {
 	createWriter,
 	debounce,
 	defaultWriter,
+	remove,
 	throttle,
+	withLock,
 	writeFile,
 	writeJson,
 	writeJsonLines,
@@ -385,4 +387,88 @@ describe('a schema', () => {
 		await expect(update).rejects.toMatchObject({ code: 'ERR_LOCK_REENTRANT' });
 		await directory.expectOnly();
 	}, 5_000);
+
+	describe('must not wait for what waits for it:', () => {
+		const within = (call: (value: unknown) => Promise<unknown>): StandardSchemaV1 => ({
+			'~standard': {
+				version: 1,
+				vendor: 'test',
+				async validate(value) {
+					await call(value);
+					return { value };
+				},
+			},
+		});
+		const linked = async (): Promise<string> => {
+			await symlink('a.json', directory.file('link.json'));
+			return directory.file('link.json');
+		};
+		const refused = { code: 'ERR_LOCK_REENTRANT', outcome: 'not_applied', path: expect.stringMatching(/a.json$/) };
+
+		it.each([
+			['a write', (path: string) => writeJson(path, 'from within')],
+			['an update', (path: string) => defaultWriter.update(path, () => 'from within')],
+			['a removal', (path: string) => remove(path)],
+			['a lock', (path: string) => withLock(path, () => undefined)],
+			['an update by another writer', (path: string) => createWriter().update(path, () => 'from within')],
+		])(
+			'of a function, or of rows: %s of the document',
+			async (_what, call) => {
+				const file = directory.file('a.json');
+				const link = await linked();
+				for (const path of [file, link]) {
+					const schema = within(() => call(path));
+					await expect(writeJson(file, () => 1, { schema })).rejects.toMatchObject(refused);
+					await expect(writeJsonLines(file, [1], { schema })).rejects.toMatchObject(refused);
+				}
+				await directory.expectOnly('link.json');
+			},
+			5_000,
+		);
+
+		it('of a value: an update of the document', async () => {
+			const file = directory.file('a.json');
+			const link = await linked();
+			for (const path of [file, link]) {
+				for (const writer of [defaultWriter, createWriter()]) {
+					const schema = within(() => writer.update(path, () => 'from within'));
+					await expect(writeJson(file, 1, { schema })).rejects.toMatchObject(refused);
+					const locked = withLock(file, () => writeJson(file, 1, { schema }));
+					await expect(locked).rejects.toMatchObject(refused);
+				}
+			}
+		}, 5_000);
+
+		it('what does not wait for it is carried out', async () => {
+			const file = directory.file('a.json');
+			const writes = within((value) => writeJson(file, `before ${String(value)}`));
+			const receipt = await writeJson(file, 1, { schema: writes });
+			expect(receipt.superseded).toBe(true);
+			expect(await directory.json('a.json')).toBe('before 1');
+			const locks = within(() => withLock(file, () => defaultWriter.update(file, (old) => `${String(old)}, locked`)));
+			await writeJson(file, 2, { schema: locks });
+			expect(await directory.json('a.json')).toBe('before 1, locked');
+			const others = within(() => defaultWriter.update(directory.file('b.json'), () => 'other'));
+			await writeJson(file, () => 3, { schema: others });
+			await writeJsonLines(directory.file('c.json'), [3], { schema: others });
+			expect(await directory.json('a.json')).toBe(3);
+			const flushes = within(() => defaultWriter.flush(file));
+			await writeJson(file, 4, { schema: flushes });
+			expect(await directory.json('a.json')).toBe(4);
+		}, 5_000);
+
+		it('and when it is over, what it has begun may go on', async () => {
+			const file = directory.file('a.json');
+			let later: Promise<unknown> | undefined;
+			const schema = within(async () => {
+				later = sleep(50).then(() => defaultWriter.update(file, (old) => ({ old })));
+			});
+			await writeJson(file, 1, { schema });
+			await later;
+			expect(await directory.json('a.json')).toEqual({ old: 1 });
+			await writeJson(file, () => 2, { schema });
+			await later;
+			expect(await directory.json('a.json')).toEqual({ old: 2 });
+		});
+	});
 });

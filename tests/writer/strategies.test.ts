@@ -14,6 +14,7 @@ import {
 	type WriterOptions,
 } from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { LIBRARY, runChild } from '../support/child.ts';
 import { RecordingFileSystem } from '../support/recording-file-system.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
@@ -261,6 +262,34 @@ describe("a user's strategy", () => {
 			lastEndMs: undefined,
 			commitMs: undefined,
 		});
+	});
+
+	it.each(['always', 'at times'])('that throws %s loses no write, also where onError throws', async (mode) => {
+		const { status, stdout, stderr } = runChild(
+			`import { createWriter } from ${JSON.stringify(LIBRARY)};
+			let asked = 0;
+			const strategy = (pending, nowMs) => {
+				asked += 1;
+				if (asked % 2 === 0 || process.argv[2] === 'always') throw new Error('no idea');
+				return nowMs + 50;
+			};
+			const onError = () => {
+				throw new Error('cannot be told');
+			};
+			const writer = createWriter({ strategy, onError });
+			process.on('uncaughtException', (error) => console.log('uncaught', error));
+			const writes = [1, 2, 3].map((n) => writer.write(process.argv[1], n));
+			await Promise.all(writes);
+			await writer.write(process.argv[1], 4);
+			await writer.update(process.argv[1], (n) => n + 1);
+			writer.schedule(process.argv[1], () => { throw new Error('bad value'); });
+			await writer.flush().catch(() => console.log('flush rejected'));
+			await writer.close();`,
+			[directory.file('a.json'), mode],
+		);
+		expect({ status, stdout }).toEqual({ status: 0, stdout: 'flush rejected\n' });
+		for (const text of ['no idea', 'cannot be told', 'bad value']) expect(stderr).toContain(text);
+		expect(await directory.json('a.json')).toBe(5);
 	});
 
 	it('that throws, or answers with no time, holds nothing up; its error is told', async () => {
