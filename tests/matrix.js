@@ -1,6 +1,7 @@
 /**
  * Runs the whole suite on other versions of Node: `npm run test:matrix` on 22, 24 and 26, or on those that are named, as in
- * `npm run test:matrix -- 24 tests/writer`. `--ends` means the oldest that is supported and the newest, but for the one that is running.
+ * `npm run test:matrix -- 24 tests/writer`. `--ends` means the oldest that is supported and the newest, but for the one that is running, and briefly: the simulated disk
+ * does the same on each of them, so that the exploration of its crashes is repeated in part only.
  * The binaries come as npm packages, into node_modules/.cache.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,13 +17,15 @@ const cache = path.join(root, 'node_modules/.cache');
 const isVersion = /^\d+(\.\d+)*$/;
 
 const given = process.argv.slice(2);
+const ends = given.includes('--ends');
 const forVitest = given.filter((argument) => argument !== '--ends' && !isVersion.test(argument));
+if (ends) forVitest.push('--mode', 'brief');
 const failed = versions().filter((version) => !runSuite(version));
 if (failed.length > 0) console.error(`failed on Node ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 ? 1 : 0;
 
 function versions() {
-	if (given.includes('--ends')) {
+	if (ends) {
 		const [running] = process.versions.node.split('.');
 		return [OLDEST, NEWEST].filter((version) => version.split('.')[0] !== running);
 	}

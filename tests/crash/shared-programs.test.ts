@@ -17,10 +17,10 @@ import {
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { LONG, temps } from '../support/crash-promises.ts';
+import { BRIEF, LONG, temps } from '../support/crash-promises.ts';
 import { drive } from '../support/simulation.ts';
 
-const RUNS = Number(process.env['RUNS'] ?? (LONG ? 20_000 : 250));
+const RUNS = Number(process.env['RUNS'] ?? (LONG ? 20_000 : BRIEF ? 50 : 250));
 
 const strategies: Record<string, () => Strategy> = {
 	coalesce,
