@@ -1,20 +1,11 @@
 /** A journal on a disk that crashes at every call: what was acknowledged is there, once, in its order, and nothing torn. */
-import { basename } from 'node:path/posix';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseTempName } from '../../lib/commit/temp-name.ts';
 import { codeOf } from '../../lib/errors.ts';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { byExtent } from '../support/extent.ts';
-import {
-	type Check,
-	type CrashKind,
-	type Exploration,
-	type ExploreOptions,
-	exploreCrashes,
-	type Stage,
-} from '../support/simulation.ts';
+import { BRIEF, Census, LONG, temps } from '../support/crash-promises.ts';
+import { type Check, type CrashKind, type ExploreOptions, exploreCrashes, type Stage } from '../support/simulation.ts';
 import { type MutantName, type MutantPort, mutants } from './mutants.ts';
 
 const PATH = '/data/a.journal';
@@ -140,10 +131,6 @@ const acts: Record<string, Act> = {
 	},
 };
 
-function temps(disk: SimulatedDisk): string[] {
-	return disk.paths().filter((path) => parseTempName(basename(path)) !== undefined);
-}
-
 const planted = ({ disk }: Stage): void => {
 	if (disk.paths().length === 0) disk.plantDirectory('/data');
 };
@@ -199,17 +186,14 @@ const check: Check = async (stage, kind) => {
 	}
 };
 
-const STATES = byExtent({ brief: 16, usual: 64, long: 64 });
-const explored: Exploration[] = [];
-
-afterAll(() => {
-	const total = (field: keyof Exploration): number => explored.reduce((sum, each) => sum + each[field], 0);
-	console.log(`${total('crashPoints')} crash points, ${total('states')} states, ${total('durationMs')} ms`);
-});
+const census = new Census();
+afterAll(() => console.log(String(census)));
 
 async function explore(act: Act, options: ExploreOptions = {}, prepare?: (disk: SimulatedDisk) => void): Promise<void> {
 	const made = scenario(act, (disk) => disk, prepare);
-	explored.push(await exploreCrashes(made, check, { statesMax: STATES, ...options }));
+	const { semantics = 'posix', capacityBytes } = options.disk ?? {};
+	const counted = census.counting(`${semantics}, ${capacityBytes}`, check);
+	census.add(await exploreCrashes(made, counted, { statesMax: BRIEF ? 16 : 64, ...options }));
 }
 
 describe('loses nothing through a crash at any call of', () => {
@@ -229,11 +213,11 @@ describe('loses nothing through a crash at any call of', () => {
 describe('loses nothing where once, or from then on, there fails', () => {
 	const many = Object.values(acts);
 	const few = many.slice(2, 4);
-	const chosen = process.env.MODE === 'crash' ? many : few;
+	const chosen = LONG ? many : few;
 	const calls = ['dataSync', 'sync', 'write', 'syncDirectory', 'rename', 'link', 'truncate', 'open', 'fstat'] as const;
 	it.each(calls)('%s', async (name) => {
 		for (const times of [1, Number.POSITIVE_INFINITY]) {
-			for (const nth of [1, 2, 3]) {
+			for (const nth of BRIEF ? [2] : [1, 2, 3]) {
 				for (const act of chosen) {
 					await explore(act, { statesMax: 8 }, (disk) => disk.fail(name, { code: 'EIO', nth, times }));
 				}
@@ -249,13 +233,18 @@ describe('loses nothing where once, or from then on, there fails', () => {
 
 	it('a part of a write', async () => {
 		for (const bytes of [1, 20]) {
-			for (const nth of [1, 3, 4, 5]) {
+			for (const nth of BRIEF ? [3] : [1, 3, 4, 5]) {
 				for (const act of chosen) {
 					await explore(act, { statesMax: 8 }, (disk) => disk.shortWrite({ bytes, nth }));
 				}
 			}
 		}
 	});
+});
+
+const enough = BRIEF ? 1_000 : 3_000;
+it(`loses nothing in more than ${enough} different states`, () => {
+	expect(census.distinct).toBeGreaterThan(enough);
 });
 
 describe('the exploration finds', () => {
