@@ -71,7 +71,10 @@ export interface JsonFile<T, Missing = never> {
 	readonly value: T | Missing;
 	/** Writes a value, or what a function gives when the commit starts: see {@link JsonWriter.write}. */
 	write(value: T | (() => T), options?: JsonFileWriteOptions): Promise<WriteReceipt>;
-	/** Changes the document as it is on the disk, or waits to be written: see {@link JsonWriter.update}. */
+	/**
+	 * Changes the document as it is on the disk, or waits to be written: see {@link JsonWriter.update}. Where it was opened with
+	 * `lock: 'none'`, that is for documents which are only written: it rejects with ERR_INVALID_ARGUMENT.
+	 */
 	update(
 		fn: (current: T | Missing) => T | undefined | Promise<T | undefined>,
 		options?: Pick<UpdateOptions, 'signal' | 'durability'>,

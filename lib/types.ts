@@ -102,7 +102,9 @@ export interface WriteOptions extends WriteLinesOptions {
 }
 
 /** Options of an update. */
-export interface UpdateOptions<T = unknown> extends Omit<WriteOptions, 'consistency' | 'onProgress'> {
+export interface UpdateOptions<T = unknown> extends Omit<WriteOptions, 'consistency' | 'onProgress' | 'schema'> {
+	/** Validates the new value; its output is what is written, and the type of the value. */
+	readonly schema?: StandardSchemaV1<unknown, T> | undefined;
 	/** What the function gets where there is no document; a copy of its JSON form. @defaultValue undefined */
 	readonly initial?: T | undefined;
 }
@@ -173,7 +175,11 @@ export interface PendingFile {
 	 * ERR_WRITE_FAILED, after which only `discard` is left, and with ERR_CLOSED after `commit` or `discard`.
 	 */
 	write(chunk: string | ArrayBufferView): Promise<void>;
-	/** Puts the document in place. Its place in the order of writes is that of this call. */
+	/**
+	 * Puts the document in place. Its place in the order of writes is that of this call. Rejects with ERR_WRITE_FAILED, with
+	 * ERR_CLOSED after `commit` or `discard`, with ERR_LOCK_LOST, with ERR_LOCK_REENTRANT where the function of an update of the
+	 * document calls it, or a validator that its commit waits for, and with the signal's reason.
+	 */
 	commit(): Promise<WriteReceipt>;
 	/** Removes the temporary file. Does nothing after `commit`, and when called again. */
 	discard(): Promise<void>;

@@ -88,6 +88,9 @@ describe('tables', () => {
 		['RecoverOptions', 'lib/recover.ts', 'docs/recovery.md', ''],
 		['WriterOptions', 'lib/writer-types.ts', 'docs/writing.md', ''],
 		['FileOptions', 'lib/types.ts', 'docs/writing.md', ''],
+		['UpdateOptions', 'lib/types.ts', 'docs/writing.md', ''],
+		['LockOptions', 'lib/with-lock.ts', 'docs/writing.md', ''],
+		['JsonFileOptions', 'lib/json-file-types.ts', 'docs/writing.md', ''],
 		['WriteLinesOptions', 'lib/types.ts', 'docs/writing.md', ''],
 	])('have every option of %s', (type, file, page, prefix) => {
 		const [, body = ''] = new RegExp(`interface ${type}\\b.*?{\\n(.*?)\\n}`, 's').exec(read(file)) ?? [];

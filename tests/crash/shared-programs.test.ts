@@ -11,7 +11,7 @@ import {
 	immediate,
 	type JsonWriter,
 	type Strategy,
-	type WriteOptions,
+	type UpdateOptions,
 	withLock,
 } from '../../lib/index.ts';
 import { MAX_LONG_CALLS } from '../../lib/shared-state.ts';
@@ -243,8 +243,10 @@ class Run {
 			await turns(slow);
 			return result;
 		};
-		const update = (fn: (current: Chain | undefined) => unknown, options: WriteOptions = {}): Promise<unknown> =>
-			by.update<Chain>(path, fn as (current: Chain | undefined) => Chain, { signal, ...options });
+		const update = (
+			fn: (current: Chain | undefined) => unknown,
+			options: UpdateOptions<Chain> = {},
+		): Promise<unknown> => by.update<Chain>(path, fn as (current: Chain | undefined) => Chain, { signal, ...options });
 		const makers: Record<Kind, () => Promise<unknown> | undefined> = {
 			write: () => by.write(path, value, { signal }),
 			schedule: () => by.schedule(path, value) as undefined,
@@ -325,12 +327,12 @@ class Run {
 	}
 }
 
-function validator(slow: number, passes: boolean): NonNullable<WriteOptions['schema']> {
+function validator(slow: number, passes: boolean): NonNullable<UpdateOptions<Chain>['schema']> {
 	const validate = async (value: unknown): Promise<{ value: unknown } | { issues: [{ message: string }] }> => {
 		await turns(slow);
 		return passes ? { value } : { issues: [{ message: 'no' }] };
 	};
-	return { '~standard': { version: 1, vendor: 'test', validate } } as NonNullable<WriteOptions['schema']>;
+	return { '~standard': { version: 1, vendor: 'test', validate } } as NonNullable<UpdateOptions<Chain>['schema']>;
 }
 
 describe('a random program of several writers', () => {

@@ -47,6 +47,16 @@ describe('openJsonFile', () => {
 		await Promise.all([file.close(), optional.close()]);
 	});
 
+	it("with lock: 'none' it is written, and never updated", async () => {
+		await using file = await openJsonFile(directory.file('a.json'), { initial: 1, lock: 'none' });
+		await file.write(2);
+		await expect(file.update(() => 3)).rejects.toMatchObject({
+			code: 'ERR_INVALID_ARGUMENT',
+			message: expect.stringContaining('options.lock'),
+		});
+		expect(await directory.json('a.json')).toBe(2);
+	});
+
 	it('recovers first, and tells what it found', async () => {
 		await writeJson(directory.file('a.json'), { count: 1 }, { backups: 1 });
 		await writeJson(directory.file('a.json'), { count: 2 }, { backups: 1 });

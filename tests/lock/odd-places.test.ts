@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createWriter, withLock, writeJson } from '../../lib/index.ts';
 import { documentRegistry } from '../../lib/lock/document-registry.ts';
-import { startChild } from '../support/child.ts';
+import { runChild, startChild } from '../support/child.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -114,3 +114,40 @@ describe('DocumentRegistry.exclusive', () => {
 		expect(log).toEqual([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
 	});
 });
+
+it.skipIf(process.platform === 'win32')(
+	'a directory in which nothing can be made: says so, and what the lock file is',
+	() => {
+		const asNobody = process.getuid?.() === 0 ? 'process.setgid(65534); process.setuid(65534);' : '';
+		const { status, stdout, stderr } = runChild(
+			`
+		import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+		const { createWriter, openJsonFile, withLock } = await import(process.env.LIBRARY);
+		const place = process.argv[1] + '/readable';
+		const file = place + '/a.json';
+		mkdirSync(place);
+		writeFileSync(file, '1');
+		chmodSync(process.argv[1], 0o755);
+		chmodSync(place, 0o555);
+		${asNobody}
+		const writer = createWriter({ lock: 'file' });
+		const calls = [
+			() => withLock(file, () => 'entered'),
+			() => writer.update(file, (n) => n + 1),
+			() => writer.write(file, 2),
+			() => openJsonFile(file, { lock: 'file' }),
+		];
+		for (const call of calls) {
+			const { name, code, step, outcome, path, cause, message } = await call().catch((error) => error);
+			const names = [path === file, message.includes(place + '/.dj1ln-a.json')];
+			console.log(name, code, step, outcome, cause?.code, ...names);
+		}
+		console.log(readdirSync(place).join());
+		`,
+			[directory.path],
+		);
+		expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+		const refused = 'DurableJsonError ERR_WRITE_FAILED lock not_applied EACCES true true\n';
+		expect(stdout).toBe(`${refused.repeat(4)}a.json\n`);
+	},
+);

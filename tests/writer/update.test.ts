@@ -1,7 +1,8 @@
 import { readFile, rm, symlink, writeFile as writeRaw } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
 import {
 	createWriter,
 	debounce,
@@ -431,6 +432,23 @@ describe('update', () => {
 		const without = defaultWriter.update(directory.file('a.json'), 5 as unknown as () => number);
 		await expect(without).rejects.toThrow(/fn must be a function/);
 		await directory.expectOnly();
+	});
+});
+
+describe('the type of the value', () => {
+	it('is that of the schema', async () => {
+		const file = directory.file('a.json');
+		const schema = z.object({ count: z.number() });
+		const writer = createWriter();
+		const begun = writer.update(file, (state) => ({ count: (state?.count ?? 0) + 1 }), { schema });
+		expectTypeOf(begun).resolves.toEqualTypeOf<{ count: number }>();
+		const changed = writer.update(file, async ({ count }) => ({ count: count + 1 }), { schema, initial: { count: 0 } });
+		expectTypeOf(changed).resolves.toEqualTypeOf<{ count: number }>();
+		// @ts-expect-error It is not what the schema says.
+		const wrong = writer.update(file, () => ({ count: 'x' }), { schema });
+		await expect(wrong).rejects.toMatchObject({ code: 'ERR_VALIDATION' });
+		expect(await changed).toEqual({ count: 2 });
+		await begun;
 	});
 });
 
