@@ -63,8 +63,8 @@ function openTerminal(): Terminal {
 }
 
 const EXIT_CODES = `\
-Exit codes: 0 all that was read is whole, or is again (recover reads no document that is not empty and has nothing beside
-it); 1 a document is bad or lost; 2 the command line is not understood; 3 something could not be looked at or changed, or
+Exit codes: 0 all that was read is whole, or is again (of a directory, recover does not read documents that stand alone and
+are not empty); 1 a document is bad or lost; 2 the command line is not understood; 3 something could not be looked at or changed, or
 there is nothing at the path.`;
 
 /** @param asked all of them, or the one that help is asked for */

@@ -12,6 +12,7 @@
 import path from 'node:path';
 import type { Judgement } from '../commit/condition.ts';
 import type { LivenessVerdict } from '../commit/liveness.ts';
+import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Companion } from './companions.ts';
 import type { CompanionAction, DocumentCondition, DocumentOutcome, RecoveredFile } from './report.ts';
@@ -49,6 +50,8 @@ export interface Decision {
 
 export interface Finding {
 	readonly document: string;
+	/** What its name promises. */
+	readonly format: JsonFormat | undefined;
 	readonly found: DocumentCondition;
 	readonly judgement: Judgement | undefined;
 	readonly examined: readonly Examined[];
@@ -96,9 +99,11 @@ function outcomeWithoutSource({ found, examined }: Finding): 'lost' | 'absent' {
 	return found !== 'missing' || lost ? 'lost' : 'absent';
 }
 
-function explain({ found, judgement, examined, source }: Finding, outcome: Decision['outcome']): string {
+function explain({ found, format, judgement, examined, source }: Finding, outcome: Decision['outcome']): string {
 	if (found === 'good') return 'it is whole';
-	if (found === 'unjudged') return 'its name says nothing of JSON: it is left as it is';
+	if (found === 'unjudged') {
+		return `${format === undefined ? 'its name says nothing of JSON' : 'it is no file'}: it is left as it is`;
+	}
 	const problem = judgement?.problem;
 	const place =
 		problem && found === 'torn' ? ` (line ${problem.line}, column ${problem.column}: ${problem.message})` : '';

@@ -14,6 +14,8 @@ export interface ExamineContext {
 	/** The real path of the directory. */
 	readonly directory: string;
 	readonly limit: AgeLimit;
+	/** Is it the document itself that was asked for? Then it is judged also where it stands alone. */
+	readonly named: boolean;
 	/** May leftovers of the classic pattern be removed where the document is whole? */
 	readonly classic: boolean;
 	/** Told where a temporary file's age was asked. */
@@ -26,25 +28,49 @@ export interface ExamineContext {
 const BUSY_ATTEMPTS = 4;
 const BUSY_PAUSE_MS = 10;
 
-/** @returns undefined where there is nothing to say about the document: whole as far as is looked, and alone. */
+/** So often a document is looked at anew that is removed between two looks. */
+const MAX_LOOKS = 5;
+
+/** @returns undefined where there is nothing to say about a document that is not named: whole as far as is looked, and alone. */
 export async function examine(context: ExamineContext, group: Group): Promise<Decision | undefined> {
+	for (let look = 1; ; look++) {
+		try {
+			return await lookAt(context, group);
+		} catch (error) {
+			if (codeOf(error) !== 'ENOENT' || look === MAX_LOOKS) throw error;
+		}
+	}
+}
+
+async function lookAt(context: ExamineContext, group: Group): Promise<Decision | undefined> {
 	const { fileSystem } = context.ports;
 	const document = path.join(context.directory, group.document);
 	const stat = await fileSystem.lstat(document);
-	const isFile = stat?.kind === 'file';
-	// A directory, a link or a device is none of ours; its companions would be those of something else.
-	if (stat !== undefined && !isFile && group.companions.length === 0) return undefined;
-	const judged = group.format !== undefined && isFile;
-	const alone = group.companions.every(({ kind }) => kind === 'quarantined');
-	if (judged && alone && !(await isSuspect(context, document, stat))) return undefined;
+	if (!context.named && !(await isRemarkable(context, group, document, stat))) return undefined;
+	const judged = group.format !== undefined && stat?.kind === 'file';
 	const judgement = judged ? await judgeFile(fileSystem, document, group.format) : undefined;
 	const found = judgement?.condition ?? (stat === undefined ? 'missing' : 'unjudged');
 	const examined = await examineCompanions(context, group, found === 'missing');
-	if (found === 'missing' && examined.length === 0) return undefined;
+	if (!context.named && found === 'missing' && examined.length === 0) return undefined;
 	const stands = found === 'good' || found === 'unjudged';
 	const awaited = found === 'missing' && examined.some(mayBePutBack);
 	const source = stands || awaited ? undefined : await findSource(context, group, examined);
-	return decide({ document, found, judgement, examined, source }, context.classic);
+	const { format } = group;
+	return decide({ document, format, found, judgement, examined, source }, context.classic);
+}
+
+/** Is a document of a directory worth a closer look? Reading all of those that stand alone would cost as much as they hold. */
+async function isRemarkable(
+	context: ExamineContext,
+	{ companions, format }: Group,
+	document: string,
+	stat: FileStat | undefined,
+): Promise<boolean> {
+	if (stat === undefined) return true;
+	// A directory, a link or a device is none of ours; its companions would be those of something else.
+	if (stat.kind !== 'file') return companions.length > 0;
+	const alone = companions.every(({ kind }) => kind === 'quarantined');
+	return format === undefined || !alone || (await isSuspect(context, document, stat));
 }
 
 /** Without a companion, only a file that holds nothing or begins with NUL is worth reading. */

@@ -93,7 +93,7 @@ export class Recovery {
 		const group = groups.find(({ document }) => document === name);
 		if (group === undefined) return;
 		this.#known = 1;
-		await this.#recoverGroup(this.#contextOf(directory, classic), group, true);
+		await this.#recoverGroup(this.#contextOf(directory, classic, true), group);
 	}
 
 	async #recoverDirectories(root: string): Promise<void> {
@@ -104,10 +104,10 @@ export class Recovery {
 			const names = await this.#attempt(next, next === root, async (directory) => this.#namesIn(directory, true));
 			if (names === undefined) continue;
 			const directory = await this.#fileSystem.realpath(next);
-			const context = this.#contextOf(directory, classic);
+			const context = this.#contextOf(directory, classic, false);
 			const { groups, orphans } = groupNames(names, formatFor, spellingsIn(this.#fileSystem, directory, names));
 			this.#known += groups.length;
-			await inParallel(groups, (group) => this.#recoverGroup(context, group, false), signal);
+			await inParallel(groups, (group) => this.#recoverGroup(context, group), signal);
 			for (const orphan of orphans) await this.#recoverOrphan(context, orphan);
 			if (recursive) ahead.push(...(await this.#directoriesIn(directory, names)));
 		}
@@ -145,7 +145,7 @@ export class Recovery {
 		}
 	}
 
-	#contextOf(directory: string, classic: boolean): ExamineContext {
+	#contextOf(directory: string, classic: boolean, named: boolean): ExamineContext {
 		const { ports, limit } = this.#job;
 		const onAgeAsked = (): void => {
 			this.#livenessBy = 'age';
@@ -153,16 +153,14 @@ export class Recovery {
 		const onFailure = (file: string, error: unknown): void => {
 			this.#failures.set(file, error);
 		};
-		return { ports, directory, limit, classic, onAgeAsked, onFailure };
+		return { ports, directory, limit, named, classic, onAgeAsked, onFailure };
 	}
 
-	/** @param always also a document of which there is nothing to say goes into the report */
-	async #recoverGroup(context: ExamineContext, group: Group, always: boolean): Promise<void> {
+	async #recoverGroup(context: ExamineContext, group: Group): Promise<void> {
 		const document = path.join(context.directory, group.document);
 		try {
 			const recovered = await this.#recoverDocument(context, group);
 			if (recovered !== undefined) this.#documents.push(recovered);
-			else if (always) this.#documents.push(await this.#unremarkable(document));
 		} catch (error) {
 			this.#failures.set(document, error);
 			const why = `the disk refused: ${messageOf(error)}`;
@@ -205,20 +203,6 @@ export class Recovery {
 		);
 		lease?.track(changing);
 		return changing;
-	}
-
-	async #unremarkable(document: string): Promise<RecoveredDocument> {
-		const missing = (await this.#fileSystem.lstat(document)) === undefined;
-		return {
-			path: document,
-			found: missing ? 'missing' : 'unjudged',
-			outcome: missing ? 'absent' : 'kept',
-			why: missing
-				? 'there is no document, and nothing beside it'
-				: 'it is not empty, and nothing is beside it: not read',
-			rolledBack: false,
-			files: [],
-		};
 	}
 
 	async #recoverOrphan(context: ExamineContext, orphan: Companion): Promise<void> {

@@ -5,8 +5,8 @@ import type { JsonProblem } from '../json/validator.ts';
 import type { Milliseconds } from '../types.ts';
 
 /**
- * What stood at a document's path. `unjudged`: something that was not read, because its name says nothing of JSON, because
- * nothing is beside it (and it is not empty), or because the disk refused; `why` says which.
+ * What stood at a document's path. `unjudged`: something that was not read, because its name says nothing of JSON (and `match`
+ * does not name it), because it is no file, or because the disk refused; `why` says which.
  */
 export type DocumentCondition = Condition | 'missing' | 'unjudged';
 
@@ -66,7 +66,10 @@ export interface RecoveryReport {
 	readonly dryRun: boolean;
 	/** How many documents were looked at. */
 	readonly examined: number;
-	/** Those with a file of ours or of the classic pattern beside them, and those that are bad or missing. */
+	/**
+	 * The document that was asked for. Of a directory those with a file of ours or of the classic pattern beside them, and
+	 * those that are empty or begin with NUL and are bad: others that stand alone are counted, and not read.
+	 */
 	readonly documents: readonly RecoveredDocument[];
 	/** Files of ours whose document's name is not known: the directory has none of that hash. `recover(<document>)` knows it. */
 	readonly orphans: readonly RecoveredFile[];

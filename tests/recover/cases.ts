@@ -46,7 +46,7 @@ export const backups: Record<string, Files> = {
 };
 
 /**
- * What the document is afterwards: `kept`, `absent`, `lost`, or the version that it was restored to. The columns are the
+ * What the document is after `recover(file)`: `kept`, `absent`, `lost`, or the version that it was restored to. The columns are the
  * backups: none, good, torn, older, several.
  */
 const expected: Record<string, readonly (string | number)[]> = {
@@ -74,11 +74,11 @@ const expected: Record<string, readonly (string | number)[]> = {
 	'nul several': [TEMP, 7, TEMP, 6, 7],
 	'nul foreign': ['lost', 7, 'lost', 6, 7],
 	'nul live': ['lost', 7, 'lost', 6, 7],
-	'torn none': ['kept', 7, 'lost', 6, 7],
+	'torn none': ['lost', 7, 'lost', 6, 7],
 	'torn complete': [TEMP, 7, TEMP, 6, 7],
 	'torn torn': ['lost', 7, 'lost', 6, 7],
 	'torn several': [TEMP, 7, TEMP, 6, 7],
-	'torn foreign': ['kept', 7, 'lost', 6, 7],
+	'torn foreign': ['lost', 7, 'lost', 6, 7],
 	'torn live': ['lost', 7, 'lost', 6, 7],
 };
 

@@ -49,6 +49,14 @@ describe('durable-json recover', () => {
 		expect(await directory.text('state.json')).toBe(torn(2));
 	});
 
+	it('ends with 1 where the document that it is given is torn, also where that stands alone', async () => {
+		await writeFile(directory.file('state.json'), torn(2));
+		const { code, out } = run('recover', 'state.json');
+		expect({ code, out }).toEqual({ code: 1, out: expect.stringMatching(/state\.json: lost: .*line 1, column \d+/) });
+		expect(run('recover', 'state.json', '--dry-run')).toMatchObject({ code: 1 });
+		await directory.expectOnly('state.json');
+	});
+
 	it('ends with 1 where a document is lost, 3 where something cannot be looked at', async () => {
 		await writeFile(directory.file('lost.json'), '');
 		expect(run('recover', '.')).toMatchObject({ code: 1, out: expect.stringContaining('1 lost') });

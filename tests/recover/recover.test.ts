@@ -198,6 +198,45 @@ describe('recover', () => {
 		expect(report.examined).toBe(4);
 	});
 
+	it('judges a document that is named also where nothing is beside it', async () => {
+		const files = {
+			[DOCUMENT]: torn(1),
+			'/data/whole.json': good(2),
+			'/data/rows.jsonl': '{"a":1}\n{"a"',
+			'/data/x.txt': '{',
+		};
+		const stage = scene(files);
+		const judge = async (path: string): Promise<unknown> => (await stage.recover(path)).documents;
+		const lost = {
+			found: 'torn',
+			outcome: 'lost',
+			problem: { line: 1 },
+			why: expect.stringMatching(/line 1.*nothing whole/),
+		};
+		expect(await judge(DOCUMENT)).toMatchObject([lost]);
+		expect(await judge('/data/rows.jsonl')).toMatchObject([{ ...lost, problem: { line: 2 }, why: expect.any(String) }]);
+		expect(await judge('/data/whole.json')).toMatchObject([{ found: 'good', outcome: 'kept', why: 'it is whole' }]);
+		expect(await judge('/data/x.txt')).toMatchObject([
+			{ found: 'unjudged', outcome: 'kept', why: expect.stringContaining('name says nothing of JSON') },
+		]);
+		expect((await stage.recover('/data/x.txt', { match: /./ })).documents).toMatchObject([lost]);
+		expect(stage.contents()).toEqual(files);
+	});
+
+	it('takes a document for missing that is removed while it is looked at', async () => {
+		for (const content of [good(1), '']) {
+			for (const path of [DOCUMENT, '/data']) {
+				const stage = scene({ [DOCUMENT]: content });
+				stage.disk.observe((call, side) => {
+					if (side === 'before' && call.name === 'open') stage.disk.sync.unlink(DOCUMENT);
+				});
+				const { documents, failures } = await stage.recover(path);
+				expect(failures).toEqual([]);
+				expect(documents.map(({ outcome }) => outcome)).toEqual(path === DOCUMENT ? ['absent'] : []);
+			}
+		}
+	});
+
 	it('says where a bad document stops being JSON', async () => {
 		const stage = scene({ [DOCUMENT]: '{"a": 1,\n"b": x}', [backupPath(1)]: good(1) });
 		const { documents } = await stage.recover();
