@@ -30,7 +30,13 @@ export async function adoptNewer(
 		return { landed, fileSyncs: 0, directorySyncs: 0 };
 	}
 	const wanted = { file: !landed.removed, directory: durability === 'full' };
-	const { directorySynced, directorySyncs } = await inSlot(() => hardenDocument(ports, target, wanted));
+	const hardening = inSlot(() => hardenDocument(ports, target, wanted));
+	const { directorySynced, directorySyncs } = await hardening.catch((error: unknown) => {
+		if (entry.landed === landed) throw error;
+		return { directorySynced: false, directorySyncs: 0 };
+	});
+	// flushSync has written or removed it meanwhile: that answers for both.
+	if (entry.landed !== landed) return adoptNewer(ports, inSlot, entry, target, durability);
 	const hardened = { ...landed, durability: directorySynced ? 'full' : 'file', directorySynced } as const;
 	entry.landed = hardened;
 	return { landed: hardened, fileSyncs: wanted.file ? 1 : 0, directorySyncs };
