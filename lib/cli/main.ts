@@ -3,10 +3,10 @@
  * The command line. Results go to stdout, complaints and progress to stderr, progress only where that is a terminal. Exit
  * codes: {@link EXIT}.
  */
-import { parseArgs } from 'node:util';
 import { codeOf, messageOf } from '../errors.ts';
 import { readJson } from '../read.ts';
-import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
+import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts';
+import { nearest, parse, UsageError } from './command-line.ts';
 import { journalDumpCommand } from './journal-dump-command.ts';
 import { journalVerifyCommand } from './journal-verify-command.ts';
 import { recoverCommand } from './recover-command.ts';
@@ -64,8 +64,8 @@ function openTerminal(): Terminal {
 
 const EXIT_CODES = `\
 Exit codes: 0 all that was read is whole, or is again (of a directory, recover does not read documents that stand alone and
-are not empty); 1 a document is bad or lost; 2 the command line is not understood; 3 something could not be looked at or changed, or
-there is nothing at the path.`;
+are not empty); 1 a document is bad or lost, a journal is damaged; 2 the command line is not understood; 3 something could not
+be looked at or changed, or there is nothing at the path.`;
 
 /** @param asked all of them, or the one that help is asked for */
 function usage(asked = Object.values(commands)): string {
@@ -88,25 +88,20 @@ async function version(): Promise<string> {
 }
 
 async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-	const words = Object.hasOwn(commands, args.slice(0, 2).join(' ')) ? 2 : 1;
-	const name = args.slice(0, words).join(' ');
-	const rest = args.slice(words);
-	if (['--help', '-h', 'help'].includes(name)) {
-		terminal.print(usage());
-		return EXIT.ok;
-	}
-	if (['--version', '-v'].includes(name)) {
+	const [first = ''] = args;
+	if (['--version', '-v'].includes(first)) {
 		terminal.print(await version());
 		return EXIT.ok;
 	}
-	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-	if (command === undefined) {
-		const known = Object.keys(commands).join(', ');
-		terminal.complain(name === '' ? usage() : `durable-json: there is no command '${name}': ${known}; try --help`);
-		return EXIT.usage;
-	}
+	// `help recover` is `recover --help`.
+	const isHelp = ['--help', '-h', 'help'].includes(first);
+	const words = isHelp ? args.slice(1) : args;
+	const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find((known) => Object.hasOwn(commands, known));
+	const command = name === undefined ? undefined : commands[name];
+	if (name === undefined || command === undefined) return explain(words, isHelp, terminal);
 	try {
-		const [argument, options] = parse(command, rest);
+		const rest = isHelp ? ['--help'] : words.slice(name.split(' ').length);
+		const [argument, options] = parse(command, name, rest);
 		if (options.help === true) {
 			terminal.print(usage([command]));
 			return EXIT.ok;
@@ -114,31 +109,29 @@ async function main(args: readonly string[], terminal: Terminal): Promise<ExitCo
 		return await command.run(argument, options, terminal);
 	} catch (error) {
 		terminal.complain(`durable-json: ${messageOf(error)}`);
-		return isUsageError(error) ? EXIT.usage : EXIT.failed;
+		const misunderstood = error instanceof UsageError || codeOf(error) === 'ERR_INVALID_ARGUMENT';
+		return misunderstood ? EXIT.usage : EXIT.failed;
 	}
 }
 
-function parse(command: Command, args: readonly string[]): [string, OptionValues] {
-	const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const;
-	const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-	const [argument = '', ...more] = positionals;
-	if (values.help !== true && (argument === '' || more.length > 0)) {
-		throw new UsageError(`one path is needed: durable-json ${command.usage}`);
+/** What is said where no command is named: the usage of those that begin so, or that there is none. */
+function explain(words: readonly string[], isHelp: boolean, terminal: Terminal): ExitCode {
+	const [first = '', second = ''] = words;
+	const known = Object.keys(commands);
+	const group = first === '' ? known : known.filter((name) => name.startsWith(`${first} `));
+	const asked = isHelp || ['--help', '-h'].includes(second);
+	const unfinished = second === '' || second.startsWith('-');
+	if (group.length > 0 && unfinished) {
+		const text = usage(group.flatMap((name) => commands[name] ?? []));
+		if (asked) terminal.print(text);
+		else terminal.complain(text);
+		return asked ? EXIT.ok : EXIT.usage;
 	}
-	return [argument, values as OptionValues];
-}
-
-class UsageError extends Error {}
-
-/** What parseArgs throws, what the library says of arguments, and a regular expression that is none. */
-function isUsageError(error: unknown): boolean {
-	const code = codeOf(error) ?? '';
-	return (
-		error instanceof UsageError ||
-		error instanceof SyntaxError ||
-		code.startsWith('ERR_PARSE_ARGS') ||
-		code === 'ERR_INVALID_ARGUMENT'
-	);
+	const typed = group.length > 0 ? `${first} ${second}` : first;
+	const meant = nearest(typed, known);
+	const hint = meant === undefined ? `there are ${known.join(', ')}.` : `is ${meant} meant?`;
+	terminal.complain(`durable-json: there is no command '${typed}': ${hint} See durable-json --help`);
+	return EXIT.usage;
 }
 
 // Who reads the output may stop before its end, as `head` does: what was asked for is done all the same.

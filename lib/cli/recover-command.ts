@@ -1,6 +1,6 @@
 /** `durable-json recover <path>` */
 import path from 'node:path';
-import { messageOf } from '../errors.ts';
+import { argumentOutOfRange, invalidArgument, messageOf } from '../errors.ts';
 import { type RecoverOptions, recover } from '../recover.ts';
 import type { RecoveredDocument, RecoveredFile, RecoveryReport } from '../recovery/report.ts';
 import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
@@ -40,14 +40,26 @@ function toRecoverOptions(options: OptionValues): RecoverOptions {
 		dryRun: options['dry-run'] === true,
 		recursive: options.recursive === true,
 		...(options.classic === true && { classic: true }),
-		...(typeof match === 'string' && { match: new RegExp(match) }),
+		...(typeof match === 'string' && { match: toExpression(match) }),
 		...(typeof seconds === 'string' && { unlockedMaxAgeMs: toMilliseconds(seconds) }),
 	};
 }
 
-/** What is no number is refused by name; `Number` takes nothing at all for 0, by which every such file would be dead. */
-function toMilliseconds(seconds: string): number {
-	return seconds.trim() === '' ? Number.NaN : Number(seconds) * 1000;
+function toExpression(text: string): RegExp {
+	try {
+		return new RegExp(text);
+	} catch (error) {
+		throw invalidArgument('--match', `a regular expression (${messageOf(error)})`, text);
+	}
+}
+
+/** `Number` takes nothing at all for 0, by which every file without a lock would be dead. */
+function toMilliseconds(text: string): number {
+	const milliseconds = text.trim() === '' ? Number.NaN : Math.ceil(Number(text) * 1000);
+	if (!(milliseconds >= 0 && milliseconds <= Number.MAX_SAFE_INTEGER)) {
+		throw argumentOutOfRange('--unlocked-max-age', 'a number of seconds, from 0', text);
+	}
+	return milliseconds;
 }
 
 function exitCodeOf(report: RecoveryReport): ExitCode {

@@ -1,4 +1,6 @@
 /** `durable-json verify <file>` */
+import { beginsAsJournal } from '../journal/survey.ts';
+import { nodeFileSystem } from '../platform/node-file-system.ts';
 import { type Verified, verifyFile } from '../verify.ts';
 import { type Command, EXIT } from './command.ts';
 
@@ -17,6 +19,9 @@ export const verifyCommand: Command = {
 		});
 		terminal.progress('');
 		terminal.print(options.json ? JSON.stringify(toResult(verified), undefined, 2) : describe(verified));
+		if (await beginsAsJournal(nodeFileSystem, verified.path)) {
+			terminal.complain("durable-json: it is a journal: 'durable-json journal verify' says whether it is whole");
+		}
 		return verified.condition === 'good' ? EXIT.ok : EXIT.bad;
 	},
 };

@@ -8,9 +8,10 @@ import { BUFFER_BYTES, giveBuffer, takeBuffer } from './buffers.ts';
  * - `good`: it is JSON, or JSON Lines (of which there may be none)
  * - `empty`: no byte, where JSON needs some
  * - `nul`: nothing but NUL bytes, as a power cut may leave a file that was never synced
- * - `torn`: anything else
+ * - `torn`: it ends too early
+ * - `malformed`: what is wrong comes before its end, so that it was not only cut off
  */
-export type Condition = 'good' | 'empty' | 'nul' | 'torn';
+export type Condition = 'good' | 'empty' | 'nul' | 'torn' | 'malformed';
 
 export interface Judgement {
 	readonly condition: Condition;
@@ -59,10 +60,11 @@ export async function judgeFile(
 			// Of NULs the first is a problem; that all of them are is worth knowing.
 			if (!validator.push(piece) && !blank) break;
 		}
+		const isMalformed = validator.problem !== undefined;
 		const problem = validator.end();
 		const { endsInNumber } = validator;
 		if (problem === undefined) return { condition: 'good', stat, problem, endsInNumber };
-		const condition = position === 0 ? 'empty' : blank ? 'nul' : 'torn';
+		const condition = position === 0 ? 'empty' : blank ? 'nul' : isMalformed ? 'malformed' : 'torn';
 		return { condition, stat, problem, endsInNumber };
 	} finally {
 		giveBuffer(buffer);

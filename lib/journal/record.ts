@@ -23,7 +23,7 @@ const TRAILER = /^,"crc":"([0-9a-f]{8})"\}$/;
 export const TRAILER_BYTES: Bytes = 18;
 
 /** The first bytes of every journal. */
-const BASE_START = '{"journal":"durable-json",';
+export const BASE_START = '{"journal":"durable-json",';
 const BASE_HEAD = /^\{"journal":"durable-json","version":([1-9]\d*),/;
 const BASE_HEAD_1 = /^\{"journal":"durable-json","version":1,"id":"([0-9a-f]{16})","seq":(0|[1-9]\d{0,15}),"state":/;
 const GROUP_HEAD = /^\{"prev":"([0-9a-f]{8})","seq":([1-9]\d{0,15}),"entries":(?=\[)/;

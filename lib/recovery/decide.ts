@@ -105,10 +105,14 @@ function explain({ found, format, judgement, examined, source }: Finding, outcom
 		return `${format === undefined ? 'its name says nothing of JSON' : 'it is no file'}: it is left as it is`;
 	}
 	const problem = judgement?.problem;
-	const place =
-		problem && found === 'torn' ? ` (line ${problem.line}, column ${problem.column}: ${problem.message})` : '';
-	const what =
-		found === 'missing' ? 'there is no document' : found === 'torn' ? `it is no JSON${place}` : NOTHING[found];
+	const place = problem && `(line ${problem.line}, column ${problem.column}: ${problem.message})`;
+	const what = {
+		missing: 'there is no document',
+		empty: 'it is empty',
+		nul: 'it holds nothing but NUL bytes',
+		torn: `it is cut off ${place}`,
+		malformed: `it is no JSON ${place}`,
+	}[found];
 	if (source !== undefined) return `${what}; ${path.basename(source.path)} is the newest whole survivor`;
 	if (outcome === 'lost') return `${what}, and nothing whole is left to restore it from`;
 	const live = examined.some(({ liveness }) => liveness?.liveness === 'live');
@@ -117,8 +121,6 @@ function explain({ found, format, judgement, examined, source }: Finding, outcom
 	}
 	return `${what}${live ? ' yet: a live writer is at work' : ', and nothing says that there ever was one'}`;
 }
-
-const NOTHING = { empty: 'it is empty', nul: 'it holds nothing but NUL bytes' } as const;
 
 /** What becomes of a file beside the document. `whole`: there will be a whole document. `isTwin`: it is that document. */
 function fate(

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatBackupName } from '../../lib/commit/kept-name.ts';
+import { openJournal } from '../../lib/index.ts';
 import '../support/child.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 import { good, torn } from './support.ts';
@@ -32,7 +33,7 @@ describe('durable-json recover', () => {
 		const { code, out, err } = run('recover', '.');
 		expect({ code, err }).toEqual({ code: 0, err: '' });
 		expect(out).toMatch(
-			/state\.json: restored: it is no JSON \(line 1, .*newest whole survivor \(an older generation\)/,
+			/state\.json: restored: it is cut off \(line 1, .*newest whole survivor \(an older generation\)/,
 		);
 		expect(out).toMatch(/1 examined, 1 restored, 0 lost, 0 files removed, 0 failures\n$/);
 		expect(await directory.text('state.json')).toBe(good(1));
@@ -102,16 +103,38 @@ describe('durable-json verify', () => {
 		await writeFile(directory.file('state.json'), '{\n  "a": tru\n}');
 		expect(run('verify', 'state.json')).toMatchObject({
 			code: 1,
-			out: expect.stringMatching(/state\.json:2:11: torn: true, false or null is expected/),
+			out: expect.stringMatching(/state\.json:2:11: malformed: true, false or null is expected/),
 		});
 		const { code, out } = run('verify', '--json', 'state.json');
 		expect({ code, ...(JSON.parse(out) as object) }).toMatchObject({
 			code: 1,
-			condition: 'torn',
+			condition: 'malformed',
 			line: 2,
 			column: 11,
 			bytes: 14,
 		});
+	});
+
+	it('says of what is cut off that it is torn, of what is wrong before its end that it is malformed', async () => {
+		const files: [string, string, string][] = [
+			['a.json', '[1,2,,3]', ':1:6: malformed: '],
+			['b.json', '[1,2,', ':1:6: torn: '],
+			['c.jsonl', '[1]\n[2\n[3]\n', ':2:3: malformed: '],
+			['d.jsonl', '[1]\n[2', ':2:3: torn: '],
+		];
+		for (const [name, text, expected] of files) {
+			await writeFile(directory.file(name), text);
+			expect(run('verify', name), name).toMatchObject({ code: 1, out: expect.stringContaining(`${name}${expected}`) });
+		}
+	});
+
+	it('says which command is for a journal', async () => {
+		const journal = await openJournal(directory.file('x.journal'), { initial: 0, apply: (sum) => sum });
+		await journal.append(1);
+		await journal.close();
+		const { code, out, err } = run('verify', 'x.journal', '--json');
+		expect({ code, ...(JSON.parse(out) as object) }).toMatchObject({ code: 1, condition: 'malformed' });
+		expect(err).toContain("it is a journal: 'durable-json journal verify'");
 	});
 
 	it('ends with 3 where the file cannot be read', () => {
@@ -130,10 +153,34 @@ it.each([
 	[['recover', '--unlocked-max-age', 'x', 'y']],
 	[['recover', '--unlocked-max-age', '', '.']],
 	[['toString', 'x']],
+	[['journal']],
+	[['help', 'nothing']],
 ])('ends with 2 where the command line is not understood: %j', (args) => {
 	const { code, out, err } = run(...args);
 	expect({ code, out }).toEqual({ code: 2, out: '' });
 	expect(err).toMatch(/\w/);
+	expect(err).not.toMatch(/options\.|parseArgs|positional/);
+});
+
+it.each([
+	[
+		['recover', '--recusive', '.'],
+		/^durable-json: recover: there is no option --recusive; is --recursive meant\?\n.*recover --help/,
+	],
+	[['journal', 'dump', '--form', '1', 'x'], /journal dump: there is no option --form; is --from meant\?/],
+	[['verify', '--no-such', 'x'], /^durable-json: verify: there is no option --no-such\n/],
+	[['verify', '-x', 'y'], /there is no option -x\n/],
+	[['recover', '--unlocked-max-age', '-1s', 'y'], /--unlocked-max-age/],
+	[['recover', '--unlocked-max-age=x', 'y'], /--unlocked-max-age must be a number of seconds, from 0; got 'x'/],
+	[['recover', '--match', '(', 'x'], /--match must be a regular expression .*; got '\('/],
+	[['recover', '--json=1', 'x'], /recover: .*--json/],
+	[['recover'], /^durable-json: recover: a path is needed\nUsage: durable-json recover <file or directory>/],
+	[['verify', 'a', 'b'], /one path is needed: there are 2/],
+	[['recvoer', 'x'], /there is no command 'recvoer': is recover meant\?/],
+	[['journal', 'vrify', 'x'], /there is no command 'journal vrify': is journal verify meant\?/],
+	[['jump'], /there is no command 'jump': there are recover, verify/],
+])('names what it does not understand, and what may be meant: %j', (args, expected) => {
+	expect(run(...args)).toMatchObject({ code: 2, out: '', err: expect.stringMatching(expected) });
 });
 
 it('explains itself with --help', () => {
@@ -144,6 +191,16 @@ it('explains itself with --help', () => {
 	}
 	expect(run('--help').out).toMatch(/--match <regexp> .*--unlocked-max-age <seconds> .*--from <sequence> /s);
 	expect(run('recover', '--help').out).not.toContain('verify');
+	for (const args of [
+		['journal', '--help'],
+		['help', 'journal'],
+	]) {
+		const { code, out } = run(...args);
+		expect(code).toBe(0);
+		expect(out).toMatch(/journal verify <file>.*journal dump <file>/s);
+		expect(out).not.toContain('recover <');
+	}
+	expect(run('help', 'journal', 'dump').out).toBe(run('journal', 'dump', '-h').out);
 });
 
 it('tells its version', () => {
