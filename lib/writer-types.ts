@@ -37,12 +37,12 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly maxQueuedBytes?: Bytes | undefined;
 	/**
-	 * How many commits of this writer may work at the disk at a time. All writers of the process together write and sync with
-	 * one fewer than the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work keeps a thread;
-	 * as many commits again are prepared meanwhile. A document of more than a buffer (128 KiB)
-	 * takes its turn again for each write; at most some ten such are under way, streams that wait for the caller's data not
-	 * counted.
-	 * @defaultValue twice that number, 6, which is also the most
+	 * How many commits of this writer may work at the disk at a time. All writers of the process together write and sync
+	 * their files with one fewer than the threads of libuv's pool (UV_THREADPOOL_SIZE, 4 by default), so that other file work,
+	 * and the directory sync, keep a thread; as many commits again are prepared meanwhile. A document of more than a buffer
+	 * (128 KiB) takes its turn again for each write; at most some ten such are under way, streams that wait for the caller's
+	 * data not counted.
+	 * @defaultValue twice that number: 6, which is also the most
 	 */
 	readonly concurrency?: number | undefined;
 	/**
@@ -120,8 +120,8 @@ export interface JsonWriter {
 	 * document that one makes is ERR_LOCK_REENTRANT, and so is any call on it by the validator of a function's value, or of
 	 * rows, which run while the commit is under way.
 	 *
-	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_VALIDATION, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or RangeError
-	 * of code ERR_INVALID_ARGUMENT.
+	 * Rejects with ERR_NOT_SERIALIZABLE, ERR_VALIDATION, ERR_WRITE_FAILED, ERR_CLOSED, the signal's reason, or a TypeError or
+	 * RangeError of code ERR_INVALID_ARGUMENT.
 	 */
 	write(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt>;
 	/** Writes rows as JSON Lines: one JSON text a line. Rejects as {@link JsonWriter.write} does. */

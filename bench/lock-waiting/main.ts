@@ -13,6 +13,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withLock } from 'durable-json';
+import { percentile } from '../measure/statistics.ts';
 
 const KILLS = 20;
 const WAITERS = 1000;
@@ -26,7 +27,7 @@ try {
 	const freed: number[] = [];
 	for (let i = 0; i < KILLS; i++) freed.push(await freedAfterMs(path.join(directory, `killed-${i}.json`)));
 	console.log(`the lock is taken after SIGKILL of its holder, of ${KILLS}:`);
-	console.table([{ 'median ms': quantile(freed, 0.5), 'worst ms': Math.max(...freed) }]);
+	console.table([{ 'median ms': round(percentile(freed, 50)), 'worst ms': Math.max(...freed) }]);
 
 	const one = Array.from({ length: WAITERS }, () => path.join(directory, 'one.json'));
 	const many = Array.from({ length: WAITERS }, (_, i) => path.join(directory, `many-${i}.json`));
@@ -77,12 +78,11 @@ async function statTimes(): Promise<Record<string, number>> {
 		await stat(directory);
 		times.push(performance.now() - startMs);
 	}
-	return { 'p50 ms': quantile(times, 0.5), 'p99 ms': quantile(times, 0.99), 'worst ms': round(Math.max(...times)) };
-}
-
-function quantile(times: readonly number[], part: number): number {
-	const sorted = [...times].sort((a, b) => a - b);
-	return round(sorted[Math.ceil(part * sorted.length) - 1] ?? 0);
+	return {
+		'p50 ms': round(percentile(times, 50)),
+		'p99 ms': round(percentile(times, 99)),
+		'worst ms': round(Math.max(...times)),
+	};
 }
 
 function round(ms: number): number {

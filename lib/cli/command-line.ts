@@ -27,34 +27,11 @@ export function parse(command: Command, name: string, args: readonly string[]): 
 	}
 }
 
-/** Names the first option that there is not, and the one that may be meant. */
+/** Names the first option that there is not, and those that there are. */
 function describeUnknown(config: Parameters<typeof parseArgs>[0] & { options: object }): string | undefined {
 	const { tokens } = parseArgs({ ...config, strict: false, tokens: true });
 	const unknown = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(config.options, token.name));
 	if (unknown?.kind !== 'option') return undefined;
-	const meant = unknown.rawName.startsWith('--') ? nearest(unknown.name, Object.keys(config.options)) : undefined;
-	return `there is no option ${unknown.rawName}${meant === undefined ? '' : `; is --${meant} meant?`}`;
-}
-
-/** The word that is the most like what was typed; undefined where none is near. */
-export function nearest(typed: string, words: readonly string[]): string | undefined {
-	const [best] = words
-		.map((word) => ({ word, distance: distanceOf(typed, word) }))
-		.filter(({ word, distance }) => distance <= Math.ceil(word.length / 3))
-		.sort((a, b) => a.distance - b.distance);
-	return best?.word;
-}
-
-/** How many characters are to be added, taken away or changed to make one word the other (Levenshtein). */
-function distanceOf(a: string, b: string): number {
-	let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-	for (const [i, character] of Array.from(a).entries()) {
-		const next = [i + 1];
-		for (let j = 0; j < b.length; j++) {
-			const changed = (row[j] ?? 0) + (character === b[j] ? 0 : 1);
-			next.push(Math.min(changed, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-		}
-		row = next;
-	}
-	return row[b.length] ?? 0;
+	const known = Object.keys(config.options).map((name) => `--${name}`);
+	return `there is no option ${unknown.rawName}: there are ${known.join(', ')}`;
 }

@@ -6,7 +6,7 @@
 import { codeOf, messageOf } from '../errors.ts';
 import { readJson } from '../read.ts';
 import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts';
-import { nearest, parse, UsageError } from './command-line.ts';
+import { parse, UsageError } from './command-line.ts';
 import { journalDumpCommand } from './journal-dump-command.ts';
 import { journalVerifyCommand } from './journal-verify-command.ts';
 import { recoverCommand } from './recover-command.ts';
@@ -128,9 +128,9 @@ function explain(words: readonly string[], isHelp: boolean, terminal: Terminal):
 		return asked ? EXIT.ok : EXIT.usage;
 	}
 	const typed = group.length > 0 ? `${first} ${second}` : first;
-	const meant = nearest(typed, known);
-	const hint = meant === undefined ? `there are ${known.join(', ')}.` : `is ${meant} meant?`;
-	terminal.complain(`durable-json: there is no command '${typed}': ${hint} See durable-json --help`);
+	terminal.complain(
+		`durable-json: there is no command '${typed}': there are ${known.join(', ')}; see durable-json --help`,
+	);
 	return EXIT.usage;
 }
 

@@ -32,6 +32,7 @@ export async function adoptNewer(
 	const wanted = { file: !landed.removed, directory: durability === 'full' };
 	const hardening = inSlot(() => hardenDocument(ports, target, wanted));
 	const { directorySynced, directorySyncs } = await hardening.catch((error: unknown) => {
+		// What it was about may have lost its name.
 		if (entry.landed === landed) throw error;
 		return { directorySynced: false, directorySyncs: 0 };
 	});

@@ -236,6 +236,18 @@ describe('flushSync', () => {
 		},
 	);
 
+	it('brings home any number of calls that do not merge', async () => {
+		const writer = createWriter({ maxQueuedValues: Number.POSITIVE_INFINITY });
+		const file = directory.file('a.json');
+		const removals = Array.from({ length: 150_000 }, () => writer.remove(file));
+		const last = writer.write(file, 'last');
+		writer.flushSync();
+		expect(readFileSync(file, 'utf8')).toBe('"last"\n');
+		await Promise.all([...removals, last]);
+		await writer.close();
+		expect(await directory.json('a.json')).toBe('last');
+	});
+
 	it('does nothing where nothing waits, and may be called after close', async () => {
 		const writer = createWriter();
 		writer.flushSync();
