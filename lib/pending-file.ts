@@ -120,6 +120,7 @@ class OpenPendingFile implements PendingFile {
 		registry.announce(sequence, {
 			path: this.path,
 			lease,
+			ready: true,
 			overwrites: true,
 			settled: this.#last,
 			hurry() {},

@@ -29,8 +29,9 @@ export interface HeldLock {
  * Runs a function while it alone may write the document: in this process, and among all processes that lock it (by this
  * function, or by writers with `lock: 'file'`). Who waits in this process gets it in the order of the calls. Writes, updates,
  * removals and pending files of the document that the function makes, through any writer, run under the lock; it is kept
- * until they have settled. Others wait for it, but for `flushSync`; so do calls that were made before and have
- * not begun to write: a function that waits for one of those waits for ever.
+ * until they have settled. Others wait for it, but for `flushSync`. It begins after the calls of this thread that were made
+ * before it have been written, which no strategy holds any longer, but for those whose validator has not answered: these wait
+ * for it, and a function that waits for one of those waits for ever.
  * Where the path is a link that is moved meanwhile, writes through it are ERR_LOCK_LOST.
  *
  * The lock is the kernel's, on a file beside the document that stays there: it ends when the process dies, and is never taken

@@ -14,6 +14,8 @@ export interface Travellers {
 	readonly path: string;
 	/** The lock of the caller's that they run under. */
 	readonly lease: Lease | undefined;
+	/** Do they wait for nothing but their commit? Others are not valid yet, or stand behind such a one. */
+	readonly ready: boolean;
 	/** Is there one among them that does not build on what stands? */
 	readonly overwrites: boolean;
 	/** Finds their document, where that has begun. */
@@ -74,5 +76,19 @@ export class Arrival {
 		} catch {
 			return undefined;
 		}
+	}
+}
+
+/** Resolves when those of them that are on their way to the document have landed, or never will. No strategy holds them. */
+export async function letGoFirst(
+	fileSystem: FileSystem,
+	arrivals: Iterable<Arrival>,
+	{ path, key }: Pick<Target, 'path' | 'key'>,
+): Promise<void> {
+	for (const arrival of arrivals) {
+		const leads = arrival.leadsTo(fileSystem, path, key);
+		if (!(typeof leads === 'boolean' ? leads : await leads)) continue;
+		arrival.travellers.hurry();
+		await arrival.travellers.settled;
 	}
 }

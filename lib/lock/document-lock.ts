@@ -3,10 +3,11 @@ import { formatLockName } from '../commit/lock-name.ts';
 import { inDirectory, resolveTarget, type Target, targetAt } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import type { FileSystem } from '../ports/file-system.ts';
-import { sharedPart } from '../shared-state.ts';
+import { nextSequence, sharedPart } from '../shared-state.ts';
+import { type Arrival, letGoFirst } from './arrival.ts';
 import { type DocumentEntry, documentRegistry } from './document-registry.ts';
 import { type FileLock, holdFileLock } from './file-lock.ts';
-import { Lease, type LeaseOptions, leaseOf, reentrant, runUnder } from './lease.ts';
+import { Lease, type LeaseOptions, leaseOf, reentrant, runUnder, validationOf } from './lease.ts';
 import { LockWait, type LockWaitOptions } from './lock-wait.ts';
 
 /** The longest wait for a lock, unless the caller says otherwise. */
@@ -31,8 +32,12 @@ export async function withDocumentLock<T>(
 	if (outer !== undefined) throw reentrant(outer);
 	const wait = new LockWait(clock, options);
 	const registry = documentRegistry(fileSystem.scope);
+	// The validator of a value would wait for those who wait for it.
+	const validates = validationOf(fileSystem, document) !== undefined;
+	const before = validates ? [] : registry.readyBefore(nextSequence());
 	for (;;) {
-		const { key } = await findInOrder(fileSystem, document);
+		const finding = findInOrder(fileSystem, document, before);
+		const { key } = before.length === 0 ? await finding : await wait.take(finding, nothingToGiveBack);
 		const done = await registry.exclusive(
 			key,
 			async (entry) => {
@@ -59,10 +64,17 @@ export async function withDocumentLock<T>(
 	}
 }
 
-/** Finds the document behind a path after all who have asked before, so that they come to its mutex in their order. */
-async function findInOrder(fileSystem: FileSystem, path: string): Promise<Target> {
+/**
+ * Finds the document behind a path after all who have asked before, so that they come to its mutex in their order, and after
+ * the calls `before` that are on their way to it: the caller is to find what these write, and may wait for them.
+ */
+async function findInOrder(fileSystem: FileSystem, path: string, before: readonly Arrival[]): Promise<Target> {
 	const searches = sharedPart(fileSystem.scope, 'lock-searches', () => new Map<string, Promise<unknown>>());
-	const search = (searches.get(path) ?? Promise.resolve()).then(() => resolveTarget(fileSystem, path));
+	const search = (searches.get(path) ?? Promise.resolve()).then(async () => {
+		const target = await resolveTarget(fileSystem, path);
+		await letGoFirst(fileSystem, before, target);
+		return target;
+	});
 	const settled = search.catch(toldToItsCaller);
 	searches.set(path, settled);
 	try {
@@ -73,6 +85,8 @@ async function findInOrder(fileSystem: FileSystem, path: string): Promise<Target
 }
 
 function toldToItsCaller(): void {}
+
+function nothingToGiveBack(): void {}
 
 /**
  * Runs `work` under the lock against other processes where these lock the document, which is told by its lock file, and the

@@ -47,21 +47,28 @@ export class LockWait {
 
 	/**
 	 * Waits for `acquiring` as long as the wait lasts. What comes later is handed to `giveBack`.
-	 * Rejects with ERR_LOCK_TIMEOUT or the signal's reason.
+	 * Rejects with ERR_LOCK_TIMEOUT, the signal's reason, or as `acquiring` does meanwhile.
 	 */
 	async take<T>(acquiring: Promise<T>, giveBack: (late: T) => void): Promise<T> {
 		let taken: { readonly value: T } | undefined;
+		let failed: { readonly reason: unknown } | undefined;
 		let over = false;
-		const settled = acquiring.then((value) => {
-			if (over) giveBack(value);
-			else taken = { value };
-		});
+		const settled = acquiring.then(
+			(value) => {
+				if (over) giveBack(value);
+				else taken = { value };
+			},
+			(reason: unknown) => {
+				failed = { reason };
+			},
+		);
 		// Most are free: no timer is made for those.
 		await Promise.race([settled, new Promise(setImmediate)]);
-		if (taken === undefined) {
+		if (taken === undefined && failed === undefined) {
 			await this.#race(this.#deadlineMs - this.#clock.monotonicMs(), (end) => void settled.then(end));
 		}
 		if (taken !== undefined) return taken.value;
+		if (failed !== undefined) throw failed.reason;
 		over = true;
 		this.#options.signal?.throwIfAborted();
 		throw this.timeout('another call of this process');

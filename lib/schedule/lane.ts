@@ -107,6 +107,7 @@ export class Lane {
 		return {
 			path: this.#path,
 			lease: this.#lease,
+			ready: true,
 			get overwrites() {
 				return batch.overwrites;
 			},

@@ -52,6 +52,7 @@ export class Preparations {
 		this.#registry.announce(sequence, {
 			path,
 			lease,
+			ready: false,
 			overwrites: !isUpdate,
 			settled: submission.whenSettled(),
 			hurry() {

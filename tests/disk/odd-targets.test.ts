@@ -174,4 +174,53 @@ onPosix('what is mounted', () => {
 		);
 		expect(found).toEqual({ outcome: 'restored', rolledBack: true, failures: [], text: '2\n', count: 3 });
 	});
+
+	it('read-only can be read; whatever would change it, or lock it, is told so', ({ skip }) => {
+		const names = [formatBackupName('torn.json', 1), '.dj1ln-locked.json', 'locked.json', 'state.json', 'torn.json'];
+		const found = runMounted(
+			`mkdir m; mount -t tmpfs none m; echo 1 > m/state.json; : > m/.dj1ln-locked.json; echo 1 > m/locked.json
+			printf '[' > m/torn.json; echo 1 > m/${formatBackupName('torn.json', 1)}; mount -o remount,ro m`,
+			`import { readdirSync } from 'node:fs';
+			const { createWriter, openJournal, openJsonFile, readJson, recover, withLock } = await import(process.env.LIBRARY);
+			const told = async (promise) => {
+				const { code, step, outcome, cause } = await promise.catch((error) => error);
+				return [code, step, outcome, cause?.code].join(' ');
+			};
+			const writer = createWriter({ lock: 'file' });
+			const plain = createWriter();
+			const answers = {};
+			for (const name of ['state.json', 'locked.json']) {
+				answers[name] = [
+					await told(plain.write('m/' + name, 2)),
+					await told(plain.update('m/' + name, (count) => count + 1)),
+					await told(plain.remove('m/' + name)),
+					await told(writer.write('m/' + name, 2)),
+					await told(writer.update('m/' + name, (count) => count + 1)),
+					await told(withLock('m/' + name, () => 'locked')),
+					await told(openJsonFile('m/' + name, { lock: 'file' })),
+				];
+			}
+			answers.opened = (await openJsonFile('m/state.json')).value;
+			answers.read = await readJson('m/state.json');
+			answers.journal = await told(openJournal('m/a.journal', { initial: 0, apply: (state) => state }));
+			const { documents, failures } = await recover('m');
+			answers.recovered = documents.map(({ path, outcome }) => path.split('/').at(-1) + ' ' + outcome);
+			answers.failures = failures.map(({ error }) => [error.code, error.step, error.cause?.code].join(' '));
+			answers.names = readdirSync('m').sort();
+			console.log(JSON.stringify(answers));`,
+			skip,
+		);
+		const refused = (step: string): string => `ERR_WRITE_FAILED ${step} not_applied EROFS`;
+		const each = [...['open', 'open', 'remove'], ...Array<string>(4).fill('lock')].map(refused);
+		expect(found).toEqual({
+			'state.json': each,
+			'locked.json': each,
+			opened: 1,
+			read: 1,
+			journal: refused('open'),
+			recovered: ['torn.json failed'],
+			failures: ['ERR_WRITE_FAILED open EROFS'],
+			names,
+		});
+	});
 });

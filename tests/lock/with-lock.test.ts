@@ -120,6 +120,68 @@ describe('withLock', () => {
 		expect(await directory.json('a.json')).toBe(5);
 	});
 
+	it.each(['process', 'file'] as const)(
+		"begins after the calls before it, of writers with lock: '%s', which it may wait for",
+		async (lock) => {
+			const file = directory.file('a.json');
+			await writeRaw(file, '0');
+			await symlink(file, directory.file('link.json'));
+			await using slow = createWriter({ lock, strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+			await using quick = createWriter({ lock });
+			const written = slow.write(directory.file('link.json'), 1);
+			const updated = quick.update<number>(file, (count = 0) => count + 1);
+			await withLock(file, async () => {
+				const count = await readJson<number>(file);
+				await Promise.all([written, updated]);
+				await writeJson(file, count + 1);
+			});
+			expect(await directory.json('a.json')).toBe(3);
+			const removed = slow.remove(file);
+			await withLock(file, async () => {
+				await removed;
+				expect(existsSync(file)).toBe(false);
+			});
+		},
+		5_000,
+	);
+
+	it('waits no longer than its timeout for a call before it, and not after its signal', async () => {
+		const file = directory.file('a.json');
+		let end = (): void => undefined;
+		const ended = new Promise<void>((resolve) => {
+			end = resolve;
+		});
+		async function* rows() {
+			yield 1;
+			await ended;
+		}
+		const before = writeJson(file, rows());
+		const controller = new AbortController();
+		const aborted = withLock(file, () => 'never', { signal: controller.signal });
+		await expect(withLock(file, () => 'never', { timeoutMs: 20 })).rejects.toMatchObject({ code: 'ERR_LOCK_TIMEOUT' });
+		controller.abort(new Error('given up'));
+		await expect(aborted).rejects.toThrow('given up');
+		const after = withLock(file, () => readJson(file));
+		end();
+		await before;
+		expect(await after).toEqual([1]);
+	});
+
+	it('may be taken by a validator of a value for the document, before which nobody waits for that', async () => {
+		const file = directory.file('a.json');
+		await writeJson(file, 'before');
+		const validate = async (value: unknown): Promise<{ value: unknown }> => {
+			await sleep(1);
+			return { value: await withLock(file, async () => [await readJson(file), value]) };
+		};
+		const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+		const written = writeJson(file, 1, { schema });
+		await using other = createWriter();
+		const updated = other.update<unknown[]>(file, (list = []) => [...list, 2]);
+		await Promise.all([written, updated]);
+		expect(await directory.json('a.json')).toEqual(['before', 1, 2]);
+	}, 5_000);
+
 	it('flushes what is under it without waiting for those who wait for it', async () => {
 		const file = directory.file('a.json');
 		const writer = createWriter();
