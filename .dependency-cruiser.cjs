@@ -44,9 +44,9 @@ module.exports = {
 		),
 		forbid(
 			'testing-stands-alone',
-			'testing/ knows the ports and the errors only',
+			'testing/ knows the ports, the errors and the checks of arguments only',
 			{ path: inRoom('testing') },
-			{ path: '^lib/', pathNot: [inRoom('testing', 'ports'), '^lib/errors\\.ts$'] },
+			{ path: '^lib/', pathNot: [inRoom('testing', 'ports'), '^lib/(errors|options)\\.ts$'] },
 		),
 		forbid(
 			'testing-is-not-shipped-code',

@@ -106,10 +106,10 @@ export function checkJsonOptions(options: unknown): CheckedJsonOptions {
 }
 
 /** Options as an object; undefined is none. */
-export function asOptions<T extends object>(options: unknown): Partial<T> {
+export function asOptions<T extends object>(options: unknown, name = 'options'): Partial<T> {
 	if (options === undefined) return {};
 	if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-		throw invalidArgument('options', 'an object', options);
+		throw invalidArgument(name, 'an object', options);
 	}
 	return options;
 }

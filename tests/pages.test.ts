@@ -92,6 +92,8 @@ describe('tables', () => {
 		['LockOptions', 'lib/with-lock.ts', 'docs/writing.md', ''],
 		['JsonFileOptions', 'lib/json-file-types.ts', 'docs/writing.md', ''],
 		['WriteLinesOptions', 'lib/types.ts', 'docs/writing.md', ''],
+		['ExploreOptions', 'lib/testing/explore-crashes.ts', 'docs/testing.md', ''],
+		['SimulatedDiskOptions', 'lib/testing/simulated-disk.ts', 'docs/testing.md', ''],
 	])('have every option of %s', (type, file, page, prefix) => {
 		const [, body = ''] = new RegExp(`interface ${type}\\b.*?{\\n(.*?)\\n}`, 's').exec(read(file)) ?? [];
 		const names = [...body.matchAll(/^\treadonly (\w+)\??:/gm)].map(([, name = '']) => prefix + name);

@@ -72,6 +72,7 @@ function onStage(scenario: Scenario): Scenario {
 		enter(stage);
 		stage.disk.plantDirectory(SIMULATED);
 		await scenario(stage);
+		await quiet(stage);
 	};
 }
 

@@ -31,6 +31,21 @@ export type CallName =
 	| 'unlink'
 	| 'ensureDirectory';
 
+/** Calls that change neither the disk nor what a crash may leave. */
+export const LOOKING: ReadonlySet<CallName> = new Set([
+	'read',
+	'fstat',
+	'tryLock',
+	'openDirectory',
+	'closeDirectory',
+	'stat',
+	'lstat',
+	'realpath',
+	'readlink',
+	'readdir',
+	'readFile',
+]);
+
 /** One call, in the order in which the disk carried it out. */
 export interface DiskCall {
 	/** Counted from 1. */

@@ -1,5 +1,6 @@
 /** Runs a program on a simulated disk and a manual clock: time passes where nothing else happens. */
-import { callsOfAllDisks } from './disk-calls.ts';
+import { checkDriven } from './arguments.ts';
+import { callsOfAllDisks, type DiskCall, LOOKING } from './disk-calls.ts';
 import type { ManualClock } from './manual-clock.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 
@@ -12,8 +13,10 @@ const IDLE_TURNS = { timer: 12, hanging: 2000 };
  */
 export async function drive(
 	run: Promise<void>,
-	{ disk, clock }: { readonly disk: SimulatedDisk; readonly clock: ManualClock },
+	stage: { readonly disk: SimulatedDisk; readonly clock: ManualClock },
 ): Promise<void> {
+	checkDriven(run, stage);
+	const { disk, clock } = stage;
 	let settled = false;
 	const settle = (): void => {
 		settled = true;
@@ -32,8 +35,36 @@ export async function drive(
 			idleTurns = 0;
 		} else if (idleTurns >= IDLE_TURNS.hanging) {
 			const last = disk.calls.at(-1);
-			throw new Error(`nothing happens after call ${last?.number}, ${last?.name} ${last?.path}`);
+			const where =
+				last === undefined ? ', and no call was made' : ` after call ${last.number}, ${last.name} ${last.path}`;
+			throw new Error(`nothing happens${where}`);
 		}
 	}
 	if (settled) await run;
+}
+
+/**
+ * Waits until a disk is at rest and no timer is set, but not for ever.
+ * @returns the first call that was carried out meanwhile and changed something
+ */
+export async function changeAfterwards({
+	disk,
+	clock,
+}: {
+	readonly disk: SimulatedDisk;
+	readonly clock: ManualClock;
+}): Promise<DiskCall | undefined> {
+	let seen = disk.calls.length;
+	for (let turn = 0, idle = 0; turn < IDLE_TURNS.hanging; turn++) {
+		await new Promise((resolve) => setImmediate(resolve));
+		const late = disk.calls.slice(seen).find(({ name }) => !LOOKING.has(name));
+		if (late !== undefined) return late;
+		idle = disk.callsUnderWay === 0 && disk.calls.length === seen ? idle + 1 : 0;
+		seen = disk.calls.length;
+		if (idle < IDLE_TURNS.timer) continue;
+		if (clock.nextTimerMs === undefined) break;
+		clock.advance(clock.nextTimerMs);
+		idle = 0;
+	}
+	return undefined;
 }

@@ -6,8 +6,10 @@
  * running it anew for each crash point.
  */
 import { hash } from 'node:crypto';
-import type { CallName, CrashSide, DiskCall } from './disk-calls.ts';
-import { drive } from './drive.ts';
+import { invalidArgument } from '../errors.ts';
+import { checkBegun, checkExploration } from './arguments.ts';
+import { type CrashSide, type DiskCall, LOOKING } from './disk-calls.ts';
+import { changeAfterwards, drive } from './drive.ts';
 import { type FsPromises, fsPromisesOf } from './fs-promises.ts';
 import { History } from './history.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -25,7 +27,7 @@ export interface Stage {
 	readonly history: History;
 }
 
-/** A program to explore. It must await all that it starts, and do the same on each run. */
+/** A program to explore. It must make calls on its stage, await all that it starts, and do the same on each run. */
 export type Scenario = (stage: Stage) => Promise<void>;
 
 /** What crashed: the machine, whose page cache is lost, or only the process. */
@@ -117,30 +119,18 @@ interface FoundState {
 	readonly point: Required<CrashPoint>;
 }
 
-/** Calls that change neither the disk nor what a crash may leave. */
-const LOOKING: ReadonlySet<CallName> = new Set([
-	'read',
-	'fstat',
-	'tryLock',
-	'openDirectory',
-	'closeDirectory',
-	'stat',
-	'lstat',
-	'realpath',
-	'readlink',
-	'readdir',
-	'readFile',
-]);
-
 /**
  * Runs `check` on every state that a crash of `scenario` may leave. Rejects with a {@link CrashFailure} where the check
- * throws, as the scenario does where that fails, and where the scenario or a check hangs.
+ * throws, as the scenario does where that fails, and where the scenario or a check hangs; with the code
+ * `ERR_INVALID_ARGUMENT` where an argument is bad, where the scenario makes no call on its disk or goes on after its promise
+ * has settled, and where it has no crash `at` the place that is asked for.
  */
 export async function exploreCrashes(
 	scenario: Scenario,
 	check: Check,
 	options: ExploreOptions = {},
 ): Promise<Exploration> {
+	checkExploration(scenario, check, options);
 	const started = performance.now();
 	const { seed = 1, at } = options;
 	const schedules = options.start === undefined ? (options.schedules ?? 1) : 1;
@@ -150,17 +140,41 @@ export async function exploreCrashes(
 		const stage = stageOf(options.start ?? { disk: startDisk(options, schedule, seed), history: new History() });
 		const finder = new StateFinder(stage, { ...options, seed }, schedule, seen);
 		stage.disk.observe((call, side) => finder.visit(call, side));
-		await drive(scenario(stage), stage);
+		const { calls, late } = await play(scenario, stage);
 		if (!stage.disk.crashed) finder.end();
 		for (const failure of await failuresOf(check, finder.states, { ...options, seed })) {
 			total.failures++;
 			options.onFailure?.(failure);
 		}
-		total.calls += stage.disk.calls.length;
+		total.calls += calls;
 		total.crashPoints += finder.crashPoints;
 		total.states += finder.states.length;
+		// What a crash loses is told first: it may come of this.
+		if (late !== undefined) {
+			const call = `call ${late.number}, ${late.name} ${late.path}`;
+			throw invalidArgument('scenario', 'a program that awaits all that it starts', `${call}, after it had ended`);
+		}
+	}
+	if (at !== undefined && total.states === 0) {
+		const { call, side = 'after', state = 'any' } = at;
+		const asked = `call ${call}, side ${side}, state ${state}`;
+		throw invalidArgument('options.at', `a crash of the scenario, which makes ${total.calls} calls`, asked);
 	}
 	return { ...total, durationMs: Math.round(performance.now() - started) };
+}
+
+/** Runs the scenario to its end, or the crash. @returns how many calls it has made, and what it has changed after its end */
+async function play(scenario: Scenario, stage: Stage): Promise<{ calls: number; late: DiskCall | undefined }> {
+	const { disk } = stage;
+	const before = disk.calls.length;
+	const run = scenario(stage);
+	checkBegun(run);
+	await drive(run, stage);
+	const late = disk.crashed ? undefined : await changeAfterwards(stage);
+	const calls = disk.calls.length - before;
+	if (calls === 0)
+		throw invalidArgument('scenario', 'a program that calls the `disk` or the `fs` of its stage', 'no call');
+	return { calls, late };
 }
 
 function startDisk({ disk }: ExploreOptions, schedule: number, seed: number): SimulatedDisk {

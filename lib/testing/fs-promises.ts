@@ -1,9 +1,19 @@
 /** A part of `node:fs/promises` over the file-system port, so that code written for Node can be tried on a simulated disk. */
-import type { Stats } from 'node:fs';
 import type * as nodeFsPromises from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument } from '../errors.ts';
-import type { Awaitable, FileStat, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
+import type { Awaitable, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
+import { checkPath, checkPort } from './arguments.ts';
+import {
+	bytesOf,
+	type Data,
+	decoded,
+	type FileOptions,
+	optionsOf,
+	refuse,
+	SimulatedFileHandle,
+	statsOf,
+} from './file-handle.ts';
 import { systemError } from './system-error.ts';
 
 /** What there is of `node:fs/promises`. Options beyond those of files as text or bytes are not supported, and refused. */
@@ -30,15 +40,6 @@ export type FsPromises = Pick<
 	| 'writeFile'
 >;
 
-type Data = string | NodeJS.ArrayBufferView;
-
-interface FileOptions {
-	readonly encoding?: BufferEncoding | null;
-	readonly flag?: string;
-	readonly mode?: number;
-	readonly flush?: boolean;
-}
-
 interface ReaddirOptions {
 	readonly recursive?: boolean;
 	readonly withFileTypes?: boolean;
@@ -62,95 +63,6 @@ const PLANS: Readonly<Record<string, OpenPlan>> = {
 	'a+': { modes: ['append-create'] },
 };
 
-/** As much of a `FileHandle` as is simulated: the calls of text and bytes. */
-class SimulatedFileHandle {
-	readonly #file: OpenFile;
-	readonly #appends: boolean;
-	#position = 0;
-
-	constructor(file: OpenFile, appends: boolean) {
-		this.#file = file;
-		this.#appends = appends;
-	}
-
-	async write(data: Data, offset?: number | null, length?: number, position?: number | null): Promise<object> {
-		const bytes = bytesOf(data);
-		// Of a string the second argument is the position, and the third the encoding.
-		const isText = typeof data === 'string';
-		const from = isText ? 0 : (offset ?? 0);
-		const count = isText ? bytes.length : (length ?? bytes.length - from);
-		const at = (isText ? offset : position) ?? null;
-		const start = this.#appends ? null : (at ?? this.#position);
-		const bytesWritten = await this.#file.write(bytes, from, count, start);
-		if (at === null) this.#position += bytesWritten;
-		return { bytesWritten, buffer: data };
-	}
-
-	async writeFile(data: Data): Promise<void> {
-		const bytes = bytesOf(data);
-		for (let done = 0; done < bytes.length; ) {
-			const start = this.#appends ? null : this.#position;
-			const taken = await this.#file.write(bytes, done, bytes.length - done, start);
-			done += taken;
-			this.#position += taken;
-		}
-	}
-
-	appendFile(data: Data): Promise<void> {
-		return this.writeFile(data);
-	}
-
-	async read(buffer: Uint8Array, offset = 0, length = buffer.length - offset, position?: number): Promise<object> {
-		const bytesRead = await this.#file.read(buffer, offset, length, position ?? this.#position);
-		if (typeof position !== 'number') this.#position += bytesRead;
-		return { bytesRead, buffer };
-	}
-
-	async readFile(options?: FileOptions | BufferEncoding): Promise<Buffer | string> {
-		const { sizeBytes } = await this.#file.stat();
-		const content = Buffer.alloc(Math.max(0, sizeBytes - this.#position));
-		for (let done = 0; done < content.length; ) {
-			const taken = await this.#file.read(content, done, content.length - done, this.#position);
-			if (taken === 0) return decoded(content.subarray(0, done), options);
-			done += taken;
-			this.#position += taken;
-		}
-		return decoded(content, options);
-	}
-
-	sync(): Promise<void> {
-		return this.#file.sync();
-	}
-
-	datasync(): Promise<void> {
-		return this.#file.dataSync();
-	}
-
-	truncate(lengthBytes: number = 0): Promise<void> {
-		return this.#file.truncate(lengthBytes);
-	}
-
-	async stat(): Promise<object> {
-		return statsOf(await this.#file.stat());
-	}
-
-	async chmod(mode: number): Promise<void> {
-		await this.#file.chmod(mode);
-	}
-
-	chown(uid: number, gid: number): Promise<void> {
-		return this.#file.chown(uid, gid);
-	}
-
-	async close(): Promise<void> {
-		await this.#file.close();
-	}
-
-	[Symbol.asyncDispose](): Promise<void> {
-		return this.close();
-	}
-}
-
 /** A directory, which Node opens as it opens a file: to sync it. */
 async function openDirectory(port: FileSystem, path: string): Promise<object> {
 	const directory = await port.openDirectory(path);
@@ -164,7 +76,7 @@ async function openDirectory(port: FileSystem, path: string): Promise<object> {
 }
 
 async function openFile(port: FileSystem, path: string, flag: string, mode?: number): Promise<SimulatedFileHandle> {
-	const plan = PLANS[flag];
+	const plan = Object.hasOwn(PLANS, flag) ? PLANS[flag] : undefined;
 	if (plan === undefined)
 		throw invalidArgument('flag', `one of ${Object.keys(PLANS).join(', ')}: others are not simulated`, flag);
 	const file = await openFirst(port, path, plan.modes, mode);
@@ -201,6 +113,7 @@ async function openFirst(
  * implementation of the port. Paths are absolute. Streams, watchers, buffers for names and other flags are not simulated.
  */
 export function fsPromisesOf(port: FileSystem): FsPromises {
+	checkPort(port);
 	const functions = { ...fileFunctions(port), ...nameFunctions(port) };
 	// The overloads of Node's types cannot be spelt out here; each function takes what its documentation says.
 	return functions as unknown as FsPromises;
@@ -210,14 +123,15 @@ function fileFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 	const writeFile = async (
 		target: string | URL | SimulatedFileHandle,
 		data: Data,
-		options: FileOptions | BufferEncoding = {},
+		options?: FileOptions | BufferEncoding | null,
 		usualFlag = 'w',
 	): Promise<void> => {
-		if (target instanceof SimulatedFileHandle) return target.writeFile(data);
-		const { flag = usualFlag, mode, flush = false } = typeof options === 'string' ? {} : options;
+		if (target instanceof SimulatedFileHandle) return target.writeFile(data, options);
+		const { flag = usualFlag, mode, flush = false } = optionsOf(options);
+		const bytes = bytesOf(data, options);
 		const file = await openFile(port, pathOf(target), flag, mode);
 		try {
-			await file.writeFile(data);
+			await file.writeFile(bytes);
 			if (flush) await file.sync();
 		} finally {
 			await file.close();
@@ -238,26 +152,33 @@ function fileFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 	return {
 		open,
 		writeFile,
-		appendFile: (target: string | URL | SimulatedFileHandle, data: Data, options?: FileOptions | BufferEncoding) =>
-			writeFile(target, data, options, 'a'),
-		readFile: async (target: string | URL | SimulatedFileHandle, options?: FileOptions | BufferEncoding) => {
+		appendFile: (
+			target: string | URL | SimulatedFileHandle,
+			data: Data,
+			options?: FileOptions | BufferEncoding | null,
+		) => writeFile(target, data, options, 'a'),
+		readFile: async (target: string | URL | SimulatedFileHandle, options?: FileOptions | BufferEncoding | null) => {
 			if (target instanceof SimulatedFileHandle) return target.readFile(options);
-			return decoded(Buffer.from(await port.readFile(pathOf(target))), options);
+			const checked = optionsOf(options);
+			return decoded(Buffer.from(await port.readFile(pathOf(target))), checked);
 		},
-		copyFile: async (from: string | URL, to: string | URL) => writeFile(to, await port.readFile(pathOf(from))),
-		truncate: (path: string | URL, lengthBytes = 0) => withFile(path, (file) => file.truncate(lengthBytes)),
-		chmod: (path: string | URL, mode: number) => withFile(path, (file) => file.chmod(mode)),
-		chown: (path: string | URL, uid: number, gid: number) => withFile(path, (file) => file.chown(uid, gid)),
+		copyFile: async (from: string | URL, to: string | URL, mode = 0) => {
+			refuse('mode', mode === 0 ? undefined : mode);
+			await writeFile(to, await port.readFile(pathOf(from)));
+		},
+		truncate: async (path: string | URL, lengthBytes = 0) => withFile(path, (file) => file.truncate(lengthBytes)),
+		chmod: async (path: string | URL, mode: number) => withFile(path, (file) => file.chmod(mode)),
+		chown: async (path: string | URL, uid: number, gid: number) => withFile(path, (file) => file.chown(uid, gid)),
 	};
 }
 
 function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => Promise<unknown>> {
 	return {
 		rename: async (from: string | URL, to: string | URL) => port.rename(pathOf(from), pathOf(to)),
-		link: (existing: string | URL, created: string | URL) => port.link(pathOf(existing), pathOf(created)),
-		unlink: (path: string | URL) => port.unlink(pathOf(path)),
+		link: async (existing: string | URL, created: string | URL) => port.link(pathOf(existing), pathOf(created)),
+		unlink: async (path: string | URL) => port.unlink(pathOf(path)),
 		rm: async (path: string | URL, options: { readonly force?: boolean; readonly recursive?: boolean } = {}) => {
-			refuse('recursive', options.recursive);
+			refuse('options.recursive', options.recursive);
 			if (options.force === true && (await port.lstat(pathOf(path))) === undefined) return;
 			await port.unlink(pathOf(path));
 		},
@@ -273,12 +194,12 @@ function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 			}
 		},
 		readdir: async (path: string | URL, options: ReaddirOptions = {}) => {
-			refuse('recursive', options.recursive);
-			refuse('withFileTypes', options.withFileTypes);
+			refuse('options.recursive', options.recursive);
+			refuse('options.withFileTypes', options.withFileTypes);
 			return port.readdir(pathOf(path));
 		},
 		realpath: async (path: string | URL) => port.realpath(pathOf(path)),
-		readlink: (path: string | URL) => port.readlink(pathOf(path)),
+		readlink: async (path: string | URL) => port.readlink(pathOf(path)),
 		access: async (path: string | URL) => void (await port.stat(pathOf(path))),
 		stat: async (path: string | URL) => statsOf(await port.stat(pathOf(path))),
 		lstat: async (path: string | URL) => {
@@ -290,41 +211,7 @@ function nameFunctions(port: FileSystem): Record<string, (...args: never[]) => P
 }
 
 function pathOf(path: string | URL): string {
-	return path instanceof URL ? fileURLToPath(path) : path;
-}
-
-function refuse(option: string, value: unknown): void {
-	if (value !== undefined && value !== false) {
-		throw invalidArgument(`options.${option}`, 'left out: it is not simulated', value);
-	}
-}
-
-function bytesOf(data: Data): Uint8Array {
-	if (typeof data !== 'string' && !ArrayBuffer.isView(data)) {
-		throw invalidArgument('data', 'a string or a view of bytes: iterables are not simulated', data);
-	}
-	return typeof data === 'string' ? Buffer.from(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function decoded(content: Buffer, options?: FileOptions | BufferEncoding): Buffer | string {
-	const encoding = typeof options === 'string' ? options : options?.encoding;
-	return encoding === undefined || encoding === null ? content : content.toString(encoding);
-}
-
-/** As many of the `Stats` as the port knows. */
-function statsOf(stat: FileStat): Partial<Stats> {
-	const { kind, mode, uid, gid, sizeBytes, linkCount, modifiedMs, identity } = stat;
-	return {
-		isFile: () => kind === 'file',
-		isDirectory: () => kind === 'directory',
-		isSymbolicLink: () => kind === 'symlink',
-		mode,
-		uid,
-		gid,
-		size: sizeBytes,
-		nlink: linkCount,
-		ino: Number(identity.slice(identity.indexOf(':') + 1)),
-		mtimeMs: modifiedMs,
-		mtime: new Date(modifiedMs),
-	};
+	const text = path instanceof URL ? fileURLToPath(path) : path;
+	checkPath('path', text);
+	return text;
 }

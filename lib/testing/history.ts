@@ -1,4 +1,5 @@
 /** What a program asked for and what it was promised: the measure of what a crash may leave. */
+import { checkDisk, checkVersion } from './arguments.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 
 /** What a document holds, as text; undefined where it does not exist. */
@@ -18,6 +19,7 @@ export class History {
 
 	/** Says what a document holds before the first submission. Without it: nothing. */
 	begin(path: string, content: Content): void {
+		checkVersion(path, content);
 		this.#set(path, { submitted: [content], acknowledged: 0 });
 	}
 
@@ -26,6 +28,7 @@ export class History {
 	 * @returns what acknowledges it: call that when the save has said that it is durable
 	 */
 	submit(path: string, content: Content): () => void {
+		checkVersion(path, content);
 		const { submitted, acknowledged } = this.#get(path);
 		const version = submitted.length;
 		this.#set(path, { submitted: [...submitted, content], acknowledged });
@@ -58,6 +61,7 @@ export class History {
 	 * acknowledged.
 	 */
 	check(disk: SimulatedDisk): void {
+		checkDisk('disk', disk);
 		for (const path of this.paths) {
 			const content = disk.peekFile(path)?.toString();
 			const { submitted, acknowledged } = this.#get(path);

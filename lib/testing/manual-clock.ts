@@ -1,5 +1,6 @@
 /** A clock that stands still until a test moves it. */
 import type { Clock } from '../ports/clock.ts';
+import { checkMilliseconds, requireFunction } from './arguments.ts';
 
 interface Timer {
 	readonly dueMs: number;
@@ -14,6 +15,7 @@ export class ManualClock implements Clock {
 
 	/** @param epochMs milliseconds since 1970 at the start */
 	constructor(epochMs: number = Date.UTC(2026, 0, 1)) {
+		checkMilliseconds('epochMs', epochMs);
 		this.#epochMs = epochMs;
 	}
 
@@ -27,6 +29,8 @@ export class ManualClock implements Clock {
 	}
 
 	schedule(delayMs: number, callback: () => void): () => void {
+		checkMilliseconds('delayMs', delayMs);
+		requireFunction('callback', callback);
 		const timer = { dueMs: this.#monotonicMs + Math.max(0, delayMs), callback };
 		this.#timers.add(timer);
 		return () => {
@@ -45,6 +49,7 @@ export class ManualClock implements Clock {
 	 * callback sees the time that it was due at, and what it schedules may fire in the same call.
 	 */
 	advance(durationMs: number): void {
+		checkMilliseconds('durationMs', durationMs, 0);
 		const endMs = this.#monotonicMs + durationMs;
 		for (let timer = this.#next(); timer !== undefined && timer.dueMs <= endMs; timer = this.#next()) {
 			this.#moveTo(timer.dueMs);
@@ -56,6 +61,7 @@ export class ManualClock implements Clock {
 
 	/** Sets the wall clock, as a user or NTP may. Timers and the monotonic time do not notice. */
 	setEpochMs(epochMs: number): void {
+		checkMilliseconds('epochMs', epochMs);
 		this.#epochMs = epochMs;
 	}
 

@@ -1,5 +1,18 @@
 /** The simulated disk: the file-system port over a volume that can crash at any call. */
 import type { FileStat, FileSystem, OpenDirectory, OpenFile, OpenMode, SyncFileSystem } from '../ports/file-system.ts';
+import {
+	checkBound,
+	checkCrashAt,
+	checkCrashStateOptions,
+	checkDelay,
+	checkDiskOptions,
+	checkFault,
+	checkPath,
+	checkPlanted,
+	checkShortWrite,
+	checkTarget,
+	requireFunction,
+} from './arguments.ts';
 import { type CrashStateOptions, volumesAfterPowerCut } from './crash-states.ts';
 import {
 	type CallName,
@@ -179,6 +192,7 @@ export class SimulatedDisk implements FileSystem {
 
 	/** Puts a file there, with missing parents, and everything on the disk onto the medium. */
 	plantFile(path: string, content: string | Uint8Array, metadata: PlantedMetadata = {}): void {
+		checkPlanted(path, content, metadata);
 		this.#makeParents(path);
 		const found = this.#paths.peek(path, true);
 		const file = found?.kind === 'file' ? found : this.#paths.createFile(path, 0o666);
@@ -188,6 +202,8 @@ export class SimulatedDisk implements FileSystem {
 
 	/** As {@link SimulatedDisk.plantFile}, a symbolic link. */
 	plantSymlink(target: string, path: string): void {
+		checkTarget(target);
+		checkPath('path', path);
 		this.#makeParents(path);
 		const { directory, name } = this.#volume.locate(path, false, 'symlink');
 		this.#volume.createSymlink(directory, name, target);
@@ -196,6 +212,7 @@ export class SimulatedDisk implements FileSystem {
 
 	/** As {@link SimulatedDisk.plantFile}, a directory. */
 	plantDirectory(path: string): void {
+		checkPath('path', path);
 		this.#paths.makeDirectories(path);
 		this.#volume.settle();
 	}
@@ -245,21 +262,25 @@ export class SimulatedDisk implements FileSystem {
 
 	/** Makes calls fail; `'*'` means calls of any name. */
 	fail(name: CallName | '*', fault: Fault): void {
+		checkFault(name, fault);
 		this.#calls.disturb(name, fault, { code: fault.code, applied: fault.applied ?? false });
 	}
 
 	/** Makes writes take fewer bytes than asked. */
 	shortWrite(short: ShortWrite): void {
+		checkShortWrite(short);
 		this.#calls.disturb('write', short, { bytesMax: short.bytes });
 	}
 
 	/** Makes asynchronous calls take longer; `'*'` means calls of any name. Synchronous ones take no turns. */
 	slow(name: CallName | '*', delay: Delay): void {
+		checkDelay(name, delay);
 		this.#calls.slow(name, delay);
 	}
 
 	/** Sets how many bytes all files together may hold from now on. */
 	setCapacity(capacityBytes: number): void {
+		checkBound('capacityBytes', capacityBytes);
 		this.#rules.capacityBytes = capacityBytes;
 	}
 
@@ -268,8 +289,9 @@ export class SimulatedDisk implements FileSystem {
 		this.#calls.heal();
 	}
 
-	/** The disk dies at the call with this number. */
+	/** The disk dies at the call with this number, which is one to come. */
 	crashAt(callNumber: number, side: CrashSide): void {
+		checkCrashAt(callNumber, side, this.calls.length);
 		this.#calls.crashAt(callNumber, side);
 	}
 
@@ -289,11 +311,13 @@ export class SimulatedDisk implements FileSystem {
 
 	/** Calls `observer` at both sides of each call: where a crash can come. It must not make calls itself. */
 	observe(observer: (call: DiskCall, side: CrashSide) => void): void {
+		requireFunction('observer', observer);
 		this.#calls.observe(observer);
 	}
 
 	/** The states that a power cut at this moment may leave, each as a disk of its own; this one stays as it is. */
 	crashStates(options?: CrashStateOptions): CrashState[] {
+		checkCrashStateOptions(options);
 		const rules = {
 			ordered: this.semantics === 'win32',
 			reusesFreedBlocks: this.#options.reusesFreedBlocks ?? false,
@@ -346,10 +370,8 @@ export class SimulatedDisk implements FileSystem {
 	}
 }
 
-function emptyVolume({
-	nameBytesMax = 255,
-	semantics,
-	ignoresCase = semantics === 'win32',
-}: SimulatedDiskOptions): Volume {
+function emptyVolume(options: SimulatedDiskOptions): Volume {
+	checkDiskOptions(options);
+	const { nameBytesMax = 255, semantics, ignoresCase = semantics === 'win32' } = options;
 	return new Volume(nameBytesMax, ignoresCase);
 }

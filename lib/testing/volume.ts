@@ -2,6 +2,7 @@
  * The tree of a simulated disk: its inodes, the paths that lead to them, and what a crash leaves of both. Everything here is
  * immediate and knows nothing of calls.
  */
+import { checkPath } from './arguments.ts';
 import { type ContentEdit, edited } from './content-after-crash.ts';
 import {
 	applyChange,
@@ -71,6 +72,7 @@ export class Volume {
 
 	/** Follows a path; `follow` says whether a link in the last place is followed too. */
 	locate(path: string, follow: boolean, syscall: string): Located {
+		checkPath('path', path);
 		const trail: Array<{ name: string; node: DirectoryNode }> = [{ name: '', node: this.root }];
 		const ahead = path.split('/').reverse();
 		let links = 0;

@@ -8,7 +8,7 @@ import { createWriter, debounce, openJournal, readJson, recover } from '../../li
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { PassingPort } from '../crash/mutants.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { drive } from '../support/simulation.ts';
 
 const clock = new ManualClock();

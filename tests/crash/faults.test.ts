@@ -13,8 +13,9 @@ import type { FileSystem, OpenFile } from '../../lib/ports/file-system.ts';
 import type { CallName, DiskCall } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { drive, exploreCrashes } from '../support/simulation.ts';
-import { mutants, PassingPort } from './mutants.ts';
+import { mutants } from './mutants.ts';
 import { actOf, acts, asFaultyScenario, type MakePort } from './scenarios.ts';
 
 /** The calls of a save, and of what comes before and after it. */

@@ -11,7 +11,7 @@ import { type MutantName, type MutantPort, mutants } from './mutants.ts';
 const PATH = '/data/a.journal';
 
 /** What was ever there, for a platform where a power cut may undo a name that cannot be synced. */
-const EVER = 'ever';
+const EVER = '/ever';
 
 type List = readonly number[];
 type Options = Partial<JournalOptions<List, number>>;

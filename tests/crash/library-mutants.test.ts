@@ -3,8 +3,9 @@ import { expect, it } from 'vitest';
 import { createWriter } from '../../lib/index.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { backupPath, DOCUMENT } from '../recover/support.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { type Check, exploreCrashes, type Scenario, type Stage } from '../support/simulation.ts';
-import { type MutantName, mutants, PassingPort } from './mutants.ts';
+import { type MutantName, mutants } from './mutants.ts';
 import { type Act, acts, asFaultyScenario, asScenario, type MakePort, textOf, version } from './scenarios.ts';
 
 const honest: MakePort = (disk) => disk;

@@ -7,8 +7,9 @@ import { expect, it } from 'vitest';
 import { createWriter, recover, withLock } from '../../lib/index.ts';
 import type { FileSystem, OpenFile } from '../../lib/ports/file-system.ts';
 import { checkNeighbours, LONG, plantNeighbours, temps } from '../support/crash-promises.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { type Check, exploreCrashes, type Scenario, type Stage } from '../support/simulation.ts';
-import { type MutantName, type MutantPort, mutants, PassingPort } from './mutants.ts';
+import { type MutantName, type MutantPort, mutants } from './mutants.ts';
 import { textOf } from './scenarios.ts';
 
 const DOCUMENT = '/data/a.json';

@@ -2,8 +2,8 @@
 import { afterAll, expect, it } from 'vitest';
 import { openPendingFile, recover } from '../../lib/index.ts';
 import { BRIEF, Census, LONG, temps } from '../support/crash-promises.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { type Check, exploreCrashes, type Scenario } from '../support/simulation.ts';
-import { PassingPort } from './mutants.ts';
 import { actOf, acts, asScenario, startAnew } from './scenarios.ts';
 
 const statesMax = LONG ? 256 : BRIEF ? 6 : 64;

@@ -53,6 +53,24 @@ const programs: Record<string, Program> = {
 		await file.close();
 		return [bytesWritten, bytesRead, into.toString(), mode & 0o777, size, await fs.readFile(at('a'), 'utf8')];
 	},
+	'encodings, and pieces of buffers': async (fs, at) => {
+		await fs.writeFile(at('a'), '6869', 'hex');
+		await fs.appendFile(at('a'), 'IQ==', { encoding: 'base64' });
+		const file = await fs.open(at('b'), 'w+');
+		await file.write('AAE=', 2, 'base64');
+		const bytes = Buffer.from('abcdef');
+		const tooMuch = [
+			await codeOf(file.write(bytes, 2, 5)),
+			await codeOf(file.write(bytes, 7)),
+			await codeOf(file.write(bytes, -1)),
+			await codeOf(file.read(bytes, 0, 7, 0)),
+		].map((code) => code !== 'resolved');
+		await file.write(bytes, 4, null, 6);
+		const into = new Uint16Array(2);
+		await file.read(into, 0, null, 0);
+		await file.close();
+		return [await fs.readFile(at('a'), null), await fs.readFile(at('b')), tooMuch, [...into]];
+	},
 	'writeFile to a handle': async (fs, at) => {
 		const file = await fs.open(at('a'), 'a+');
 		await fs.writeFile(file, 'one');
@@ -127,5 +145,23 @@ describe.runIf(process.platform !== 'win32')('node:fs/promises on a simulated di
 		await expect(fs.writeFile('/a', (async function* () {})() as never)).rejects.toThrow(/not simulated/);
 		await expect(fs.readdir('/', { recursive: true })).rejects.toThrow(/not simulated/);
 		await expect(fs.rm('/', { recursive: true })).rejects.toThrow(/not simulated/);
+		await expect(fs.open('/a', 'toString')).rejects.toThrow(/not simulated/);
+		const { signal } = new AbortController();
+		await expect(fs.readFile('/a', { signal })).rejects.toThrow(/^options\.signal must be .*not simulated/);
+		await expect(fs.copyFile('/a', '/b', 1)).rejects.toThrow(/^mode must be .*not simulated/);
+	});
+
+	it.each<[string, (fs: FsPromises) => Promise<unknown>]>([
+		['readFile', (fs) => fs.readFile('a')],
+		['mkdir', (fs) => fs.mkdir(undefined as never)],
+		['rename', (fs) => fs.rename('/a', 'b')],
+		['unlink', (fs) => fs.unlink(Buffer.from('/a'))],
+	])('refuses a path that is not absolute: %s', async (_name, call) => {
+		const fs = fsPromisesOf(new SimulatedDisk());
+		await fs.writeFile('/a', '');
+		await expect(call(fs)).rejects.toMatchObject({
+			code: 'ERR_INVALID_ARGUMENT',
+			message: expect.stringMatching(/^path must be an absolute path/) as unknown,
+		});
 	});
 });
