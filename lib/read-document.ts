@@ -14,6 +14,9 @@ import type { Clock } from './ports/clock.ts';
 import type { Awaitable, FileSystem } from './ports/file-system.ts';
 import type { BaseReader } from './schedule/steps.ts';
 
+/** So often a document is looked for that is moved aside, or back, between two looks. */
+const MAX_LOOKS = 3;
+
 /** Where to read, and by which clock to wait for a file that another program holds. */
 export interface ReadPorts {
 	readonly fileSystem: FileSystem;
@@ -51,11 +54,12 @@ export async function readDocument(ports: ReadPorts, document: string, signal?: 
 		signal?.throwIfAborted();
 		const missing = error instanceof DurableJsonError && codeOf(error.cause) === 'ENOENT';
 		if (!(error instanceof DurableJsonError) || (!missing && error.code !== 'ERR_CORRUPT')) throw error;
-		if (missing && fileSystem.semantics === 'win32') {
+		for (let look = 1; missing && look <= MAX_LOOKS; look++) {
 			const source = await findAside(fileSystem, document);
-			// It was there again, or is aside.
-			const content = await unlessMissing(read(source ?? document));
+			// It was there again, or is aside; one that is gone is the document, or has been replaced.
+			const content = await (source === undefined ? unlessMissing(read(document)) : unlessBad(read(source)));
 			if (content !== undefined) return source === undefined ? content : { ...content, source, reason: 'aside', error };
+			if (source === undefined) break;
 		}
 		for (const source of await backupsOf(fileSystem, document)) {
 			const content = await unlessBad(read(source));
@@ -66,8 +70,9 @@ export async function readDocument(ports: ReadPorts, document: string, signal?: 
 }
 
 /**
- * On Windows a document that is held open is moved aside before its successor takes the name. For that moment, or until
- * recovery where the writer was killed in it, the document is the file aside.
+ * On Windows a document that is held open is moved aside before its successor takes the name; a recovery moves a bad one
+ * aside, and by mistake one that took its place just then. For that moment, or until the next recovery where the process was
+ * killed in it, the document is the file aside.
  */
 async function findAside(fileSystem: FileSystem, document: string): Promise<string | undefined> {
 	const directory = path.dirname(document);

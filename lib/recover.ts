@@ -32,7 +32,11 @@ export interface RecoverOptions extends Ports {
 	readonly unlockedMaxAgeMs?: Milliseconds | undefined;
 	/** How many bad documents are kept of each in quarantine, the newest ones. @defaultValue `10` */
 	readonly maxQuarantined?: number | undefined;
-	/** Stops between documents; the promise rejects with the signal's reason. What was done stays. */
+	/**
+	 * Aborted before the call: nothing is looked at. Later: reading, copying and waiting for a lock end at once, the restoration
+	 * of a document that has begun is finished. The promise rejects with the signal's reason, when nothing is under way any
+	 * more; what was done is whole and stays, and another call does the rest.
+	 */
 	readonly signal?: AbortSignal | undefined;
 	/** Called after each document. */
 	readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined;

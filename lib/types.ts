@@ -193,7 +193,8 @@ export interface FallbackReason {
 	/**
 	 * - `missing`: there is no document, `fallback` is given
 	 * - `backup`: the document is missing, empty or no JSON; the newest backup that is good is given
-	 * - `aside`: the document had been moved aside (Windows) for its successor, which has not come; it is given
+	 * - `aside`: the document had been moved aside for its successor (Windows) or by a recovery, and nothing has come in its
+	 *   place; it is given
 	 */
 	readonly reason: 'missing' | 'backup' | 'aside';
 	/** What is wrong with the document. */

@@ -25,12 +25,16 @@ export interface Copy {
 	readonly file: OpenFile;
 }
 
-/** Copies a file to a temporary file of the target, with mode and owner, and syncs it. Rejects with the system's error. */
+/**
+ * Copies a file to a temporary file of the target, with mode and owner, and syncs it. Rejects with the system's error, or the
+ * signal's reason.
+ */
 export async function copyToTemp(
 	ports: CommitPorts,
 	target: Target,
 	source: { readonly path: string; readonly stat: FileStat },
 	sequence: number,
+	signal?: AbortSignal,
 ): Promise<Copy> {
 	const { fileSystem } = ports;
 	const from = await fileSystem.open(source.path, 'read');
@@ -38,7 +42,7 @@ export async function copyToTemp(
 		const temp = await openTempFile(ports, target, { sequence }, PRIVATE_MODE);
 		const copy = { path: temp.pathOf('part'), file: temp.file };
 		try {
-			await pump(from, copy.file);
+			await pump(from, copy.file, signal);
 			if (fileSystem.semantics === 'posix') await keepMetadata(copy.file, temp.created, source.stat);
 			await copy.file.sync();
 			return copy;
@@ -73,10 +77,11 @@ export async function giveName(ports: CommitPorts, target: Target, stat: FileSta
 	}
 }
 
-async function pump(from: OpenFile, to: OpenFile): Promise<void> {
+async function pump(from: OpenFile, to: OpenFile, signal: AbortSignal | undefined): Promise<void> {
 	const buffer = takeBuffer();
 	try {
 		for (let position = 0; ; ) {
+			signal?.throwIfAborted();
 			const length = await from.read(buffer, 0, BUFFER_BYTES, position);
 			if (length === 0) return;
 			for (let offset = 0; offset < length; ) {

@@ -97,12 +97,12 @@ export async function underStandingLock<T>(
 	{ fileSystem, clock }: CommitPorts,
 	entry: DocumentEntry,
 	document: string,
-	lease: Lease | undefined,
+	{ lease, signal }: { readonly lease: Lease | undefined; readonly signal: AbortSignal | undefined },
 	work: () => Promise<T>,
 ): Promise<T> {
 	const target = targetAt(fileSystem, document);
 	const lockFile = await fileSystem.lstat(inDirectory(target.directory, formatLockName(target.name)));
 	if (lockFile === undefined || lease?.lock !== undefined) return work();
-	const wait = new LockWait(clock, { path: document, timeoutMs: LOCK_TIMEOUT_MS });
+	const wait = new LockWait(clock, { path: document, timeoutMs: LOCK_TIMEOUT_MS, signal });
 	return holdFileLock(fileSystem, entry, target, wait, work);
 }

@@ -12,6 +12,7 @@
 import path from 'node:path';
 import type { Judgement } from '../commit/condition.ts';
 import type { LivenessVerdict } from '../commit/liveness.ts';
+import type { TempName } from '../commit/temp-name.ts';
 import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Companion } from './companions.ts';
@@ -44,6 +45,8 @@ export interface Decision {
 	readonly source: Source | undefined;
 	readonly rolledBack: boolean;
 	readonly files: readonly RecoveredFile[];
+	/** Those of the files that are to go. */
+	readonly leftovers: readonly Examined[];
 	/** Bad documents of before, oldest first. */
 	readonly quarantined: readonly string[];
 }
@@ -64,10 +67,12 @@ export function decide(finding: Finding, classic: boolean): Decision {
 	const stands = found === 'good' || found === 'unjudged';
 	const outcome = stands ? 'kept' : source === undefined ? outcomeWithoutSource(finding) : 'restored';
 	const whole = stands || source !== undefined;
+	const leftovers: Examined[] = [];
 	const files = examined.map((one): RecoveredFile => {
 		const isTwin = found === 'good' && judgement?.stat.identity === one.stat.identity;
 		const [action, why] = fate(one, source, classic, whole, isTwin);
 		const { path: file, companion, liveness, judgement: judged } = one;
+		if (action === 'removed' || action === 'quarantined') leftovers.push(one);
 		return {
 			path: file,
 			kind: companion.kind,
@@ -86,6 +91,7 @@ export function decide(finding: Finding, classic: boolean): Decision {
 		source,
 		rolledBack: source !== undefined && (found !== 'missing' || source.companion.kind === 'backup'),
 		files,
+		leftovers,
 		quarantined: ofKind(examined, 'quarantined').map((one) => one.path),
 	};
 }
@@ -124,12 +130,13 @@ function explain({ found, format, judgement, examined, source }: Finding, outcom
 
 /** What becomes of a file beside the document. `whole`: there will be a whole document. `isTwin`: it is that document. */
 function fate(
-	{ companion, liveness, refused, path: file }: Examined,
+	one: Examined,
 	source: Source | undefined,
 	classic: boolean,
 	whole: boolean,
 	isTwin: boolean,
 ): [CompanionAction, string] {
+	const { companion, liveness, refused, path: file } = one;
 	if (file === source?.path) {
 		return companion.kind === 'backup'
 			? ['copied', 'the newest whole survivor']
@@ -151,6 +158,7 @@ function fate(
 	if (liveness === undefined) return ['kept', refused ?? 'nothing is known of its writer'];
 	if (liveness.liveness !== 'dead') return ['kept', 'its writer may live: it has no lock, and is not old enough'];
 	if (kind === 'part') return ['removed', `its writer is dead${byAge(liveness)}`];
+	if (whole && isBadAside(one)) return ['quarantined', 'a bad document, which a recovery had moved aside'];
 	return whole
 		? ['removed', `its writer is dead${byAge(liveness)}, and the document is whole`]
 		: ['kept', refused ?? 'it may be all that is left'];
@@ -164,8 +172,14 @@ export function byAge({ by }: LivenessVerdict): string {
  * A document moved aside by a writer that may live: it is about to be replaced or put back. Nothing older takes its name
  * meanwhile, as beside a whole document the one aside would count as left over.
  */
-export function mayBePutBack({ companion, liveness }: Examined): boolean {
-	return companion.kind === 'aside' && liveness?.liveness !== 'dead';
+export function mayBePutBack(one: Examined): boolean {
+	return one.companion.kind === 'aside' && one.liveness?.liveness !== 'dead' && !isBadAside(one);
+}
+
+/** A bad document that a recovery has moved aside, and had no time to put into quarantine. */
+export function isBadAside(one: Examined): one is Examined & { companion: { temp: TempName } } {
+	const { companion, judgement } = one;
+	return companion.kind === 'aside' && judgement !== undefined && judgement.condition !== 'good';
 }
 
 /** Backups by their number, others by their order: oldest first. */

@@ -20,6 +20,8 @@ export interface ExamineContext {
 	readonly classic: boolean;
 	/** Told where a temporary file's age was asked. */
 	readonly onAgeAsked: () => void;
+	/** Ends the reading of files. */
+	readonly signal: AbortSignal | undefined;
 	/** Told of a file beside the document that cannot be looked at. */
 	readonly onFailure: (file: string, error: unknown) => void;
 }
@@ -34,6 +36,7 @@ const MAX_LOOKS = 5;
 /** @returns undefined where there is nothing to say about a document that is not named: whole as far as is looked, and alone. */
 export async function examine(context: ExamineContext, group: Group): Promise<Decision | undefined> {
 	for (let look = 1; ; look++) {
+		context.signal?.throwIfAborted();
 		try {
 			return await lookAt(context, group);
 		} catch (error) {
@@ -43,20 +46,36 @@ export async function examine(context: ExamineContext, group: Group): Promise<De
 }
 
 async function lookAt(context: ExamineContext, group: Group): Promise<Decision | undefined> {
-	const { fileSystem } = context.ports;
+	const { signal, ports } = context;
+	const { fileSystem } = ports;
 	const document = path.join(context.directory, group.document);
 	const stat = await fileSystem.lstat(document);
 	if (!context.named && !(await isRemarkable(context, group, document, stat))) return undefined;
 	const judged = group.format !== undefined && stat?.kind === 'file';
-	const judgement = judged ? await judgeFile(fileSystem, document, group.format) : undefined;
+	const judgement = judged ? await judgeFile(fileSystem, document, group.format, { signal }) : undefined;
 	const found = judgement?.condition ?? (stat === undefined ? 'missing' : 'unjudged');
 	const examined = await examineCompanions(context, group, found === 'missing');
 	if (!context.named && found === 'missing' && examined.length === 0) return undefined;
 	const stands = found === 'good' || found === 'unjudged';
+	if (found === 'missing') await judgeYoungAsides(context, group, examined);
 	const awaited = found === 'missing' && examined.some(mayBePutBack);
 	const source = stands || awaited ? undefined : await findSource(context, group, examined);
 	const { format } = group;
 	return decide({ document, format, found, judgement, examined, source }, context.classic);
+}
+
+/** A document moved aside that is bad is nothing to wait for. */
+async function judgeYoungAsides(
+	{ ports, signal }: ExamineContext,
+	{ format }: Group,
+	examined: Examined[],
+): Promise<void> {
+	if (format === undefined) return;
+	for (const one of ofKind(examined, 'aside')) {
+		if (one.liveness?.liveness !== 'young') continue;
+		const judgement = await judgeFile(ports.fileSystem, one.path, format, { signal });
+		if (judgement.condition !== 'good') one.judgement = judgement;
+	}
 }
 
 /** Is a document of a directory worth a closer look? Reading all of those that stand alone would cost as much as they hold. */
@@ -110,7 +129,9 @@ async function examineCompanion(
 	if (companion.temp === undefined) return examined;
 	const patient = documentMissing && companion.kind !== 'part';
 	try {
-		return { ...examined, liveness: await askLiveness(context, file, companion.temp.life, patient) };
+		const liveness = await askLiveness(context, file, companion.temp.life, patient);
+		// It was removed between the two looks.
+		return liveness && { ...examined, liveness };
 	} catch (error) {
 		if (codeOf(error) === 'ENOENT') return undefined;
 		// Another user's, or held without sharing (Windows): whoever has it may live.
@@ -151,11 +172,14 @@ async function findSource(context: ExamineContext, group: Group, examined: Exami
 		);
 		candidates.splice(older === -1 ? candidates.length : older, 0, classic);
 	}
+	let source: Source | undefined;
 	for (const candidate of candidates) {
+		// One aside is looked at in any case: a bad one goes into quarantine.
+		if (source !== undefined && candidate.companion.kind !== 'aside') continue;
 		candidate.refused = await refuse(context, group, candidate);
-		if (candidate.refused === undefined) return candidate;
+		if (candidate.refused === undefined) source ??= candidate;
 	}
-	return undefined;
+	return source;
 }
 
 /** Documents moved aside and backups. The numbers of backups and the order of names count more than dates do. */
@@ -180,9 +204,13 @@ async function refuse(context: ExamineContext, group: Group, candidate: Examined
 	if (liveness?.liveness === 'young') return 'its writer may live: it has no lock, and is not old enough';
 	// What is not JSON by its name is whole by its own: it was synced before it got it.
 	if (group.format === undefined) return undefined;
+	const { signal, ports } = context;
 	try {
-		candidate.judgement = await judgeFile(context.ports.fileSystem, candidate.path, group.format);
+		candidate.judgement = await judgeFile(ports.fileSystem, candidate.path, group.format, { signal });
 	} catch (error) {
+		signal?.throwIfAborted();
+		// Others have removed it, or given it another name: everything is looked at anew.
+		if (codeOf(error) === 'ENOENT') throw error;
 		context.onFailure(candidate.path, error);
 		return cannotBeOpened(error);
 	}
@@ -193,8 +221,13 @@ async function refuse(context: ExamineContext, group: Group, candidate: Examined
 	return endsInNumber ? 'it ends in a number, of which the rest may be missing' : undefined;
 }
 
+export interface ExaminedOrphan {
+	readonly report: RecoveredFile;
+	readonly stat: FileStat;
+}
+
 /** A file of ours whose document's name is not known: the beginnings of a dead writer are worth nothing all the same. */
-export async function examineOrphan(context: ExamineContext, orphan: Companion): Promise<RecoveredFile | undefined> {
+export async function examineOrphan(context: ExamineContext, orphan: Companion): Promise<ExaminedOrphan | undefined> {
 	const file = path.join(context.directory, orphan.name);
 	const stat = await context.ports.fileSystem.lstat(file);
 	if (stat?.kind !== 'file') return undefined;
@@ -202,5 +235,5 @@ export async function examineOrphan(context: ExamineContext, orphan: Companion):
 	const isWorthless = orphan.kind === 'part' && liveness?.liveness === 'dead';
 	const why = isWorthless ? `its writer is dead${byAge(liveness)}` : "its document's name is not known here";
 	const action = isWorthless ? 'removed' : 'kept';
-	return { path: file, kind: orphan.kind, liveness: liveness?.liveness, action, why };
+	return { report: { path: file, kind: orphan.kind, liveness: liveness?.liveness, action, why }, stat };
 }

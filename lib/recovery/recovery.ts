@@ -8,13 +8,22 @@ import { codeOf, DurableJsonError, messageOf } from '../errors.ts';
 import { underStandingLock } from '../lock/document-lock.ts';
 import { documentRegistry } from '../lock/document-registry.ts';
 import { leaseOf } from '../lock/lease.ts';
+import { LockWait } from '../lock/lock-wait.ts';
 import { toAbsolutePath } from '../options.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
-import { type CarriedOut, carryOut, changesSomething, removeLeftover } from './carry-out.ts';
+import { carryOut, changesSomething } from './carry-out.ts';
+import type { Done, Leftover } from './changes.ts';
 import { type Companion, type FormatChoice, type Group, groupNames } from './companions.ts';
 import type { Decision } from './decide.ts';
 import { type ExamineContext, examine, examineOrphan } from './examine.ts';
-import type { RecoveredDocument, RecoveredFile, RecoveryProgress, RecoveryReport } from './report.ts';
+import { removeLeftover } from './leftovers.ts';
+import type {
+	DocumentCondition,
+	RecoveredDocument,
+	RecoveredFile,
+	RecoveryProgress,
+	RecoveryReport,
+} from './report.ts';
 
 /** So many documents are looked at at a time: fewer than libuv has threads. */
 const CONCURRENCY = 3;
@@ -54,6 +63,7 @@ export class Recovery {
 	}
 
 	async run(input: string | URL): Promise<RecoveryReport> {
+		this.#job.signal?.throwIfAborted();
 		const { clock } = this.#job.ports;
 		const startMs = clock.monotonicMs();
 		const { absolute, isDirectory } = await this.#lookAt(input);
@@ -85,15 +95,19 @@ export class Recovery {
 	}
 
 	async #recoverFile(file: string): Promise<void> {
-		const target = await resolveTarget(this.#fileSystem, file);
-		const names = await this.#namesIn(target.directory);
-		const { formatFor, classic = true } = this.#job;
-		const { directory, name } = target;
-		const { groups } = groupNames(names, formatFor, spellingsIn(this.#fileSystem, directory, [...names, name]), name);
-		const group = groups.find(({ document }) => document === name);
+		const { directory, name } = await resolveTarget(this.#fileSystem, file);
+		const group = await this.#groupOf(directory, name);
 		if (group === undefined) return;
 		this.#known = 1;
-		await this.#recoverGroup(this.#contextOf(directory, classic, true), group);
+		await this.#recoverGroup(this.#contextOf(directory, this.#job.classic ?? true, true), group);
+	}
+
+	/** A document, whether or not it is there, and the files beside it. */
+	async #groupOf(directory: string, name: string): Promise<Group | undefined> {
+		const names = await this.#namesIn(directory);
+		const spellings = spellingsIn(this.#fileSystem, directory, [...names, name]);
+		const { groups } = groupNames(names, this.#job.formatFor, spellings, name);
+		return groups.find(({ document }) => document === name);
 	}
 
 	async #recoverDirectories(root: string): Promise<void> {
@@ -108,7 +122,10 @@ export class Recovery {
 			const { groups, orphans } = groupNames(names, formatFor, spellingsIn(this.#fileSystem, directory, names));
 			this.#known += groups.length;
 			await inParallel(groups, (group) => this.#recoverGroup(context, group), signal);
-			for (const orphan of orphans) await this.#recoverOrphan(context, orphan);
+			for (const orphan of orphans) {
+				signal?.throwIfAborted();
+				await this.#recoverOrphan(context, orphan);
+			}
 			if (recursive) ahead.push(...(await this.#directoriesIn(directory, names)));
 		}
 	}
@@ -134,11 +151,21 @@ export class Recovery {
 		return found;
 	}
 
+	/**
+	 * Windows: a document that is missing may have been moved aside since the names were listed, and then nothing older may
+	 * take its place. What had been moved before it was found missing a new list shows.
+	 */
+	async #anew(context: ExamineContext, group: Group, found: DocumentCondition | undefined): Promise<Group> {
+		if (found !== 'missing' || this.#fileSystem.semantics !== 'win32') return group;
+		return (await this.#groupOf(context.directory, group.document)) ?? group;
+	}
+
 	/** What cannot be looked at is reported, unless it is what was asked for. */
 	async #attempt<T>(file: string, essential: boolean, action: (file: string) => Promise<T>): Promise<T | undefined> {
 		try {
 			return await action(file);
 		} catch (error) {
+			this.#job.signal?.throwIfAborted();
 			if (essential) throw error;
 			if (codeOf(error) !== 'ENOENT') this.#failures.set(file, error);
 			return undefined;
@@ -146,63 +173,58 @@ export class Recovery {
 	}
 
 	#contextOf(directory: string, classic: boolean, named: boolean): ExamineContext {
-		const { ports, limit } = this.#job;
+		const { ports, limit, signal } = this.#job;
 		const onAgeAsked = (): void => {
 			this.#livenessBy = 'age';
 		};
 		const onFailure = (file: string, error: unknown): void => {
 			this.#failures.set(file, error);
 		};
-		return { ports, directory, limit, named, classic, onAgeAsked, onFailure };
+		return { ports, directory, limit, named, classic, signal, onAgeAsked, onFailure };
 	}
 
 	async #recoverGroup(context: ExamineContext, group: Group): Promise<void> {
 		const document = path.join(context.directory, group.document);
+		const attempt: Attempt = { decision: undefined, done: { quarantined: undefined, leftovers: new Map() } };
 		try {
-			const recovered = await this.#recoverDocument(context, group);
-			if (recovered !== undefined) this.#documents.push(recovered);
+			await this.#recoverDocument(context, group, attempt);
+			if (attempt.decision !== undefined) this.#documents.push(toReport(attempt.decision, attempt.done));
 		} catch (error) {
+			this.#job.signal?.throwIfAborted();
 			this.#failures.set(document, error);
-			const why = `the disk refused: ${messageOf(error)}`;
-			this.#documents.push({
-				path: document,
-				found: 'unjudged',
-				outcome: 'failed',
-				why,
-				rolledBack: false,
-				files: [],
-				error,
-			});
+			this.#documents.push(asFailed(document, attempt, error));
 		}
 		this.#examined += 1;
 		this.#job.onProgress?.({ examined: this.#examined, known: this.#known });
 	}
 
-	async #recoverDocument(context: ExamineContext, group: Group): Promise<RecoveredDocument | undefined> {
+	async #recoverDocument(context: ExamineContext, group: Group, attempt: Attempt): Promise<void> {
+		const { ports, dryRun, maxQuarantined, signal } = this.#job;
 		const first = await examine(context, group);
-		if (first === undefined) return undefined;
-		if (this.#job.dryRun || !changesSomething(first)) return toReport(first);
+		attempt.decision = first;
+		if (first === undefined || dryRun || !changesSomething(first)) return;
 		const registry = documentRegistry(this.#fileSystem.scope);
-		const carryOutContext = { ...context, maxQuarantined: this.#job.maxQuarantined };
-		const change = async (): Promise<RecoveredDocument | undefined> => {
-			for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-				// Whoever was at work on the document may have changed everything.
-				const decision = await examine(context, group);
-				if (decision === undefined) return undefined;
-				const done = await carryOut(carryOutContext, decision);
-				if (done !== undefined) return toReport(decision, done);
+		const change = async (): Promise<void> => {
+			for (let number = 1; number <= MAX_ATTEMPTS; number++) {
+				// Whoever was at work on the document may have changed everything. What has been changed is worth a word in any case.
+				const named = context.named || attempt.done.quarantined !== undefined;
+				const current = await this.#anew(context, group, attempt.decision?.found);
+				const decision = await examine({ ...context, named }, current);
+				attempt.decision = decision;
+				attempt.done.leftovers.clear();
+				if (decision === undefined || (await carryOut({ ...context, maxQuarantined }, decision, attempt.done))) return;
 			}
 			throw new Error(`it was changed by others ${MAX_ATTEMPTS} times`);
 		};
 		const lease = leaseOf(this.#fileSystem, first.document);
-		const ports = this.#job.ports;
+		const wait = new LockWait(ports.clock, { path: first.document, timeoutMs: Number.POSITIVE_INFINITY, signal });
 		const changing = registry.exclusive(
 			documentKey(this.#fileSystem, first.document),
-			(entry) => underStandingLock(ports, entry, first.document, lease, change),
-			{ lease },
+			(entry) => underStandingLock(ports, entry, first.document, { lease, signal }, change),
+			{ lease, wait: signal && wait },
 		);
 		lease?.track(changing);
-		return changing;
+		await changing;
 	}
 
 	async #recoverOrphan(context: ExamineContext, orphan: Companion): Promise<void> {
@@ -210,22 +232,49 @@ export class Recovery {
 		await this.#attempt(file, false, async () => {
 			const found = await examineOrphan(context, orphan);
 			if (found === undefined) return;
-			const removes = found.action === 'removed' && !this.#job.dryRun;
-			this.#orphans.push(removes && !(await removeLeftover(context, file)) ? asSpared(found) : found);
+			const { report, stat } = found;
+			const removes = report.action === 'removed' && !this.#job.dryRun;
+			this.#orphans.push(...became(report, removes ? await removeLeftover(context, { path: file, stat }) : undefined));
 		});
 	}
 }
 
-function toReport(decision: Decision, { quarantined, spared }: Partial<CarriedOut> = {}): RecoveredDocument {
+/** What is known and done of a document so far. */
+interface Attempt {
+	decision: Decision | undefined;
+	readonly done: Done;
+}
+
+function toReport(decision: Decision, { quarantined, leftovers }: Done): RecoveredDocument {
 	const { document, found, judgement, outcome, why, source, rolledBack } = decision;
-	const files = decision.files.map((file) => (spared?.has(file.path) ? asSpared(file) : file));
+	const files = decision.files.flatMap((file) => became(file, leftovers.get(file.path)));
 	const { problem } = judgement ?? {};
 	const restored = { ...(source && { source: source.path }), ...(quarantined !== undefined && { quarantined }) };
 	return { path: document, found, ...(problem && { problem }), outcome, why, ...restored, rolledBack, files };
 }
 
-function asSpared(file: RecoveredFile): RecoveredFile {
-	return { ...file, liveness: 'live', action: 'kept', why: 'a live writer holds it' };
+function asFailed(document: string, { decision, done }: Attempt, error: unknown): RecoveredDocument {
+	const { quarantined } = done;
+	return {
+		path: document,
+		found: decision?.found ?? 'unjudged',
+		outcome: 'failed',
+		why: `the disk refused: ${messageOf(error)}`,
+		...(quarantined !== undefined && { quarantined }),
+		rolledBack: false,
+		files: [],
+		error,
+	};
+}
+
+/** What is told of a file that was to go; nothing where others have removed it. */
+function became(file: RecoveredFile, leftover: Leftover | undefined): RecoveredFile[] {
+	if (leftover === undefined || leftover === 'removed') return [file];
+	if (leftover === 'gone') return [];
+	if (leftover === 'live') return [{ ...file, liveness: 'live', action: 'kept', why: 'a live writer holds it' }];
+	const why =
+		leftover === 'changed' ? 'it has been changed meanwhile' : `it cannot be removed: ${messageOf(leftover.error)}`;
+	return [{ ...file, action: 'kept', why }];
 }
 
 function toAbsolute(input: string | URL): { absolute: string; saysDirectory: boolean } {
@@ -238,20 +287,23 @@ function toAbsolute(input: string | URL): { absolute: string; saysDirectory: boo
 	return { absolute: path.dirname(toAbsolutePath(inside)), saysDirectory };
 }
 
-/** Runs the work for each item, a few at a time. */
+/** Runs the work for each item, a few at a time; after a failure, or an abort, what is under way is waited for. */
 async function inParallel<T>(
 	items: readonly T[],
 	work: (item: T) => Promise<void>,
 	signal: AbortSignal | undefined,
 ): Promise<void> {
 	const iterator = items.values();
+	const failures: unknown[] = [];
 	const run = async (): Promise<void> => {
 		for (const item of iterator) {
-			signal?.throwIfAborted();
-			await work(item);
+			if (signal?.aborted || failures.length > 0) return;
+			await work(item).catch((error: unknown) => failures.push(error));
 		}
 	};
 	await Promise.all(Array.from({ length: CONCURRENCY }, run));
+	signal?.throwIfAborted();
+	if (failures.length > 0) throw failures[0];
 }
 
 function cannotRead(file: string, cause: unknown): DurableJsonError {

@@ -25,8 +25,11 @@ export type DocumentOutcome = 'kept' | 'restored' | 'absent' | 'lost' | 'failed'
  */
 export type CompanionKind = 'part' | 'ready' | 'aside' | 'backup' | 'quarantined' | 'tmp' | 'bak';
 
-/** What became of a file beside a document. `promoted`: it is the document now. `copied`: the document was made from it. */
-export type CompanionAction = 'kept' | 'removed' | 'promoted' | 'copied';
+/**
+ * What became of a file beside a document. `promoted`: it is the document now. `copied`: the document was made from it.
+ * `quarantined`: it was a bad document that an interrupted recovery had moved aside.
+ */
+export type CompanionAction = 'kept' | 'removed' | 'promoted' | 'copied' | 'quarantined';
 
 /** A file beside a document. */
 export interface RecoveredFile {
@@ -53,7 +56,7 @@ export interface RecoveredDocument {
 	readonly source?: string | undefined;
 	/** True where what was restored may be older than what had been written last. */
 	readonly rolledBack: boolean;
-	/** Where the bad one was put. */
+	/** Where a bad one was put; also where others have written the document meanwhile, or the disk refused what was to follow. */
 	readonly quarantined?: string | undefined;
 	readonly files: readonly RecoveredFile[];
 	readonly error?: unknown;

@@ -1,6 +1,6 @@
 /** What may change while a recovery is at work, and which of the survivors is the newest. */
 import { describe, expect, it } from 'vitest';
-import { recover } from '../../lib/index.ts';
+import { readJson, recover } from '../../lib/index.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { drive } from '../support/simulation.ts';
 import { backupPath, DOCUMENT, good, type Scene, scene, tempPath, torn } from './support.ts';
@@ -95,6 +95,26 @@ describe('a document that its writer has moved aside', () => {
 	});
 });
 
+describe('a bad document that a recovery has moved aside, before it was killed', () => {
+	it('is put into quarantine by the next one, which restores the document', async () => {
+		const stage = scene({ [tempPath('aside')]: torn(9), [backupPath(1)]: good(7) });
+		const { documents } = await stage.recover();
+		const [{ quarantined = '' } = {}] = documents;
+		expect(documents).toMatchObject([{ outcome: 'restored', files: [{}, { kind: 'backup', action: 'copied' }] }]);
+		expect(documents[0]?.files[0]).toMatchObject({ kind: 'aside', action: 'quarantined' });
+		expect(stage.contents()).toEqual({ [DOCUMENT]: good(7), [backupPath(1)]: good(7), [quarantined]: torn(9) });
+	});
+
+	it('is nothing to wait for where there are no locks', async () => {
+		const stage = scene({ [tempPath('aside')]: torn(9), [backupPath(1)]: good(7) }, { locks: false });
+		await stage.recover();
+		expect(stage.contents()[DOCUMENT]).toBe(good(7));
+		stage.clock.advance(2 * 3_600_000);
+		await stage.recover();
+		expect(Object.keys(stage.contents())).toEqual([backupPath(1), DOCUMENT]);
+	});
+});
+
 describe('a writer of another process', () => {
 	it.each([['with links', true] as const, ['without links', false] as const])(
 		'that gives a missing document its name first is never overwritten: %s',
@@ -102,12 +122,12 @@ describe('a writer of another process', () => {
 			for (const survivor of [tempPath('ready', 1), backupPath(1)]) {
 				for (let turns = 0; turns < 12; turns++) {
 					const stage = scene({ [survivor]: good(1) });
-					const { link } = stage.disk;
-					stage.disk.link = (from, to) => {
+					const { sync } = stage.disk;
+					const link = sync.link.bind(sync);
+					sync.link = (from, to) => {
 						void turnsLater(turns, () => stage.disk.plantFile(DOCUMENT, good(2)));
-						return links
-							? link.call(stage.disk, from, to)
-							: Promise.reject(Object.assign(new Error('EPERM: no links'), { code: 'EPERM' }));
+						if (!links) throw Object.assign(new Error('EPERM: no links'), { code: 'EPERM' });
+						link(from, to);
 					};
 					await stage.recover();
 					await turnsLater(20, () => expect(stage.contents()[DOCUMENT]).toBe(good(2)));
@@ -188,5 +208,29 @@ describe('a writer that locks its new file after it was judged', () => {
 		);
 		expect(lock).toBe('busy');
 		expect(Object.keys(stage.contents())).toEqual([DOCUMENT]);
+	});
+});
+
+describe('readJson of a document that is aside', () => {
+	const aside = tempPath('aside');
+
+	it.each(['posix', 'win32'] as const)('reads that, and nothing older: %s', async (semantics) => {
+		const stage = scene({ [aside]: '10', [backupPath(1)]: '7' }, { semantics });
+		expect(await readJson(DOCUMENT, { fileSystem: stage.disk })).toBe(10);
+	});
+
+	it.each(['posix', 'win32'] as const)('reads the newest good backup where it is bad: %s', async (semantics) => {
+		const stage = scene({ [aside]: '{"a', [backupPath(1)]: '7' }, { semantics });
+		expect(await readJson(DOCUMENT, { fileSystem: stage.disk })).toBe(7);
+	});
+
+	it.each(['its successor', 'it again'])('reads %s where that comes while it is looked for', async (what) => {
+		const stage = scene({ [aside]: '10', [backupPath(1)]: '7' }, { semantics: 'win32' });
+		stage.disk.observe((call, side) => {
+			if (side !== 'after' || call.name !== 'readdir' || stage.disk.peekFile(aside) === undefined) return;
+			stage.disk.sync.rename(aside, DOCUMENT);
+			if (what === 'its successor') stage.disk.plantFile(DOCUMENT, '11');
+		});
+		expect(await readJson(DOCUMENT, { fileSystem: stage.disk })).toBe(what === 'its successor' ? 11 : 10);
 	});
 });
