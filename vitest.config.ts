@@ -8,6 +8,8 @@ const LONGEST = [
 	'disk/large',
 	'crash/strategies',
 	'crash/journal',
+	'crash/layer-mutants',
+	'crash/journal-mutants',
 	'disk/kill-recovery',
 	'json/large',
 ].map((name) => `tests/${name}.test.ts`);

@@ -53,6 +53,13 @@ export function checkBegun(run: unknown): void {
 	checkSigns('what scenario returns', 'a promise', run);
 }
 
+/** What a check has returned: one that says whether all is well, and is not asked, would pass whatever it sees. */
+export function checkVerdict(returned: unknown): void {
+	if (typeof returned === 'boolean') {
+		throw invalidArgument('check', 'a function that throws where something is wrong, and returns nothing', returned);
+	}
+}
+
 export function checkExploration(scenario: unknown, check: unknown, options: unknown): void {
 	requireFunction('scenario', scenario);
 	requireFunction('check', check);

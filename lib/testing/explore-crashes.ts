@@ -7,7 +7,7 @@
  */
 import { hash } from 'node:crypto';
 import { invalidArgument } from '../errors.ts';
-import { checkBegun, checkExploration } from './arguments.ts';
+import { checkBegun, checkExploration, checkVerdict } from './arguments.ts';
 import { type CrashSide, type DiskCall, LOOKING } from './disk-calls.ts';
 import { changeAfterwards, drive } from './drive.ts';
 import { type FsPromises, fsPromisesOf } from './fs-promises.ts';
@@ -219,14 +219,18 @@ async function failuresOf(
 async function tryState(check: Check, state: FoundState, seed: number): Promise<CrashFailure | undefined> {
 	const left = state.disk.paths();
 	const stage = stageOf({ disk: state.disk, history: state.history.snapshot() });
+	let returned: unknown;
 	try {
 		// A check that throws in the caller's stack is one that fails as well.
-		const checking = (async () => check(stage, state.kind))();
+		const checking = (async () => {
+			returned = await check(stage, state.kind);
+		})();
 		await drive(checking, stage);
-		return undefined;
 	} catch (error) {
 		return new CrashFailure(state, seed, left, error);
 	}
+	checkVerdict(returned);
+	return undefined;
 }
 
 /** Takes the states at each crash point, each just once. */

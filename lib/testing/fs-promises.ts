@@ -1,7 +1,7 @@
 /** A part of `node:fs/promises` over the file-system port, so that code written for Node can be tried on a simulated disk. */
 import type * as nodeFsPromises from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { invalidArgument } from '../errors.ts';
+import { codeOf, invalidArgument } from '../errors.ts';
 import type { Awaitable, FileSystem, OpenFile, OpenMode } from '../ports/file-system.ts';
 import { checkPath, checkPort } from './arguments.ts';
 import {
@@ -47,20 +47,19 @@ interface ReaddirOptions {
 
 /** What a flag means: how the port opens the file, and what is done to it then. */
 interface OpenPlan {
-	/** Tried one after the other, as the file exists or not. */
-	readonly modes: readonly OpenMode[];
+	readonly mode: OpenMode | 'update-or-create';
 	readonly truncates?: boolean;
 }
 
 const PLANS: Readonly<Record<string, OpenPlan>> = {
-	r: { modes: ['read'] },
-	'r+': { modes: ['update'] },
-	w: { modes: ['update', 'create-exclusive'], truncates: true },
-	'w+': { modes: ['update', 'create-exclusive'], truncates: true },
-	wx: { modes: ['create-exclusive'] },
-	'wx+': { modes: ['create-exclusive'] },
-	a: { modes: ['append-create'] },
-	'a+': { modes: ['append-create'] },
+	r: { mode: 'read' },
+	'r+': { mode: 'update' },
+	w: { mode: 'update-or-create', truncates: true },
+	'w+': { mode: 'update-or-create', truncates: true },
+	wx: { mode: 'create-exclusive' },
+	'wx+': { mode: 'create-exclusive' },
+	a: { mode: 'append-create' },
+	'a+': { mode: 'append-create' },
 };
 
 /** A directory, which Node opens as it opens a file: to sync it. */
@@ -79,7 +78,8 @@ async function openFile(port: FileSystem, path: string, flag: string, mode?: num
 	const plan = Object.hasOwn(PLANS, flag) ? PLANS[flag] : undefined;
 	if (plan === undefined)
 		throw invalidArgument('flag', `one of ${Object.keys(PLANS).join(', ')}: others are not simulated`, flag);
-	const file = await openFirst(port, path, plan.modes, mode);
+	const file =
+		plan.mode === 'update-or-create' ? await openOrCreate(port, path, mode) : await port.open(path, plan.mode, mode);
 	try {
 		if (plan.truncates === true) await file.truncate(0);
 	} catch (error) {
@@ -91,20 +91,20 @@ async function openFile(port: FileSystem, path: string, flag: string, mode?: num
 }
 
 /** O_CREAT without O_EXCL: what exists is opened, what does not is made, whoever comes in between. */
-async function openFirst(
-	port: FileSystem,
-	path: string,
-	modes: readonly OpenMode[],
-	permissions?: number,
-): Promise<OpenFile> {
-	const [mode = 'read', ...others] = modes;
-	try {
-		return await port.open(path, mode, permissions);
-	} catch (error) {
-		const { code } = error as NodeJS.ErrnoException;
-		if (others.length > 0 && code === 'ENOENT') return openFirst(port, path, [...others, mode], permissions);
-		if (others.length > 0 && code === 'EEXIST') return openFirst(port, path, [...others, mode], permissions);
-		throw error;
+async function openOrCreate(port: FileSystem, path: string, permissions?: number): Promise<OpenFile> {
+	for (;;) {
+		try {
+			return await port.open(path, 'update');
+		} catch (error) {
+			if (codeOf(error) !== 'ENOENT') throw error;
+		}
+		try {
+			return await port.open(path, 'create-exclusive', permissions);
+		} catch (error) {
+			if (codeOf(error) !== 'EEXIST') throw error;
+		}
+		// Somebody was faster, or a link leads to what is not there yet: that is made.
+		await (await port.open(path, 'append-create', permissions)).close();
 	}
 }
 

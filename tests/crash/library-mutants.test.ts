@@ -64,8 +64,14 @@ async function inTwoProcesses(makePort: MakePort): Promise<string[]> {
 	return found;
 }
 
-/** Saves with backups of which one fails, and crashes: a save that failed costs no generation, and all are whole. */
-async function withBackups(makePort: MakePort): Promise<string[]> {
+const withBackups = (makePort: MakePort): Promise<string[]> => backupsAndFailures(makePort, false);
+const withBackupsByFlushSync = (makePort: MakePort): Promise<string[]> => backupsAndFailures(makePort, true);
+
+/**
+ * Saves with backups of which one fails, and crashes: a save that failed costs no generation, and all are whole.
+ * @param synchronously whether it is `flushSync` that fails
+ */
+async function backupsAndFailures(makePort: MakePort, synchronously: boolean): Promise<string[]> {
 	const found: string[] = [];
 	for (const links of [true, false]) {
 		for (let nth = 1; nth <= 8; nth++) {
@@ -78,10 +84,17 @@ async function withBackups(makePort: MakePort): Promise<string[]> {
 				const before = generationsOf(disk);
 				if (!links) disk.fail('link', { code: 'EPERM', times: Number.POSITIVE_INFINITY });
 				disk.fail('sync', { code: 'EIO', nth });
-				await save(4);
+				const last = save(4);
+				try {
+					if (synchronously) writer.flushSync();
+					else await last;
+				} catch (error) {
+					failures.push(error);
+				}
 				if (failures.length > 0) {
 					expect(generationsOf(disk), 'generations after a save that failed').toEqual(before);
 				}
+				await last;
 			};
 			const scenario = asFaultyScenario(act, () => undefined, makePort);
 			const whole = [1, 2, 3, 4].map((number) => textOf(version(number)));
@@ -103,6 +116,7 @@ function generationsOf(disk: SimulatedDisk): string[] {
 
 it('finds nothing where the port is honest', async () => {
 	expect(await withBackups(honest)).toEqual([]);
+	expect(await withBackupsByFlushSync(honest)).toEqual([]);
 	expect(await onGoodDisks(honest)).toEqual([]);
 	expect(await onFaultyDisks(honest)).toEqual([]);
 	expect(await inTwoProcesses((disk, scope) => withScope(disk, scope))).toEqual([]);
@@ -125,6 +139,7 @@ it.each<[MutantName, typeof onGoodDisks, RegExp]>([
 	['acknowledged early', onGoodDisks, /missing|older/],
 	['rename not awaited', onGoodDisks, /missing|older|ENOENT/],
 	['backup rotated before the sync', withBackups, /generations after a save that failed/],
+	['backup rotated before the sync', withBackupsByFlushSync, /generations after a save that failed/],
 	['file sync dropped', withBackups, /a generation is torn/],
 	['sync errors swallowed', onFaultyDisks, /torn|missing|older/],
 	['failed sync retried on the same handle', onFaultyDisks, /torn/],

@@ -19,6 +19,7 @@ import {
 	FileSyncDropped,
 	FileSyncedBeforeWriting,
 	FileSyncNotAwaited,
+	FoundContentNotWrittenAgain,
 	FoundFileSyncDropped,
 	MetadataAfterRename,
 	MetadataAfterSync,
@@ -38,6 +39,7 @@ export type MutantPort = (disk: SimulatedDisk, scope?: object) => FileSystem;
 export type MutantName =
 	| 'file sync dropped'
 	| 'sync of files that were found dropped'
+	| 'found content not written again'
 	| 'file sync not awaited'
 	| 'file sync after the rename'
 	| 'file sync before the write'
@@ -65,6 +67,7 @@ export type MutantName =
 export const mutants: Readonly<Record<MutantName, MutantPort>> = {
 	'file sync dropped': (disk, scope) => new FileSyncDropped(disk, scope),
 	'sync of files that were found dropped': (disk, scope) => new FoundFileSyncDropped(disk, scope),
+	'found content not written again': (disk, scope) => new FoundContentNotWrittenAgain(disk, scope),
 	'file sync not awaited': (disk, scope) => new FileSyncNotAwaited(disk, scope),
 	'file sync after the rename': (disk, scope) => new FileSyncAfterRename(disk, scope),
 	'file sync before the write': (disk, scope) => new FileSyncedBeforeWriting(disk, scope),

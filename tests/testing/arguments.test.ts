@@ -121,6 +121,14 @@ describe('exploreCrashes', () => {
 		);
 	});
 
+	it('refuses a check that says whether all is well, in place of throwing', async () => {
+		for (const predicate of [() => false, async () => true]) {
+			const message =
+				/^check must be a function that throws where something is wrong, and returns nothing; got (false|true)/;
+			await expectRefusal(() => exploreCrashes(scenario, any(predicate)), message);
+		}
+	});
+
 	it('tells first of what a crash loses, as that may come of a promise that was not awaited', async () => {
 		const early: Scenario = async ({ fs, history }) => {
 			const acknowledge = history.submit('/a', 'text');

@@ -71,6 +71,12 @@ const programs: Record<string, Program> = {
 		await file.close();
 		return [await fs.readFile(at('a'), null), await fs.readFile(at('b')), tooMuch, [...into]];
 	},
+	'a directory that is missing': async (fs, at) => [
+		await codeOf(fs.writeFile(at('none/a'), 'text')),
+		await codeOf(fs.appendFile(at('none/a'), 'text')),
+		await codeOf(fs.open(at('none/a'), 'w+')),
+		await codeOf(fs.copyFile(at('none/a'), at('b'))),
+	],
 	'writeFile to a handle': async (fs, at) => {
 		const file = await fs.open(at('a'), 'a+');
 		await fs.writeFile(file, 'one');
@@ -136,6 +142,15 @@ describe.runIf(process.platform !== 'win32')('node:fs/promises on a simulated di
 		await expect(fs.writeFile('/a', 'whole')).rejects.toMatchObject({ code: 'EIO' });
 		disk.fail('truncate', { code: 'EIO' });
 		await expect(fs.open('/a', 'w')).rejects.toMatchObject({ code: 'EIO' });
+		expect(disk.openHandles()).toEqual([]);
+	});
+
+	it('writes through a link that leads to what is not there yet', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.plantSymlink('data/a', '/link');
+		await fsPromisesOf(disk).writeFile('/link', 'text');
+		expect(disk.peekFile('/data/a')?.toString()).toBe('text');
 		expect(disk.openHandles()).toEqual([]);
 	});
 

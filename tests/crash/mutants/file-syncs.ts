@@ -20,6 +20,22 @@ export class FoundFileSyncDropped extends PassingPort {
 	}
 }
 
+/** Takes what it finds in a file for what is on its way to the medium, though a sync of it may have failed. */
+export class FoundContentNotWrittenAgain extends PassingPort {
+	override async open(path: string, mode: OpenMode, permissions?: number): Promise<OpenFile> {
+		const file = await this.inner.open(path, mode, permissions);
+		let synced = mode !== 'update';
+		return {
+			...file,
+			write: (...span) => (synced ? file.write(...span) : span[2]),
+			dataSync: async () => {
+				await file.dataSync();
+				synced = true;
+			},
+		};
+	}
+}
+
 export class FileSyncNotAwaited extends PassingPort {
 	override wrapFile(file: OpenFile): OpenFile {
 		const notAwaited = (sync: () => Promise<void>) => async (): Promise<void> => {
