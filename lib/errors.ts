@@ -4,7 +4,10 @@
 
 /** What went wrong. README lists what each code means. */
 export type ErrorCode =
-	/** The code of a TypeError or RangeError that tells of a bad argument. */
+	/**
+	 * The code of a TypeError or RangeError that tells of a bad argument, as Node's own do: a mistake of the program, found before
+	 * anything is done. It is no {@link DurableJsonError}.
+	 */
 	| 'ERR_INVALID_ARGUMENT'
 	| 'ERR_NOT_SERIALIZABLE'
 	| 'ERR_VALIDATION'
@@ -74,7 +77,10 @@ export interface ErrorDetails {
 	readonly offset?: number;
 }
 
-/** The one class of operating errors of this library. */
+/**
+ * The one class of operating errors of this library: what can go wrong in a program without a mistake. A bad argument is a
+ * TypeError or RangeError of code `ERR_INVALID_ARGUMENT` instead.
+ */
 export class DurableJsonError extends Error {
 	override readonly name: string = 'DurableJsonError';
 	readonly code: ErrorCode;

@@ -15,6 +15,7 @@ import {
 	asOptions,
 	checkFunction,
 	checkMode,
+	checkPorts,
 	checkPositive,
 	checkSchema,
 	checkTimeout,
@@ -89,6 +90,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 	const { fileSystem = nodeFileSystem, clock = systemClock, initial, apply, schema, entrySchema } = checked;
 	const { checkpoint = {}, lock = 'file', lockTimeoutMs = 0, mode, onError = warn } = checked;
 	const { maxQueuedEntries = DEFAULT_QUEUED_ENTRIES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = checked;
+	checkPorts(checked);
 	if (initial === undefined) throw invalidArgument('options.initial', 'a state', initial);
 	if (typeof apply !== 'function') throw invalidArgument('options.apply', 'a function', apply);
 	checkSchema(schema);

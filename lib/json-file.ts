@@ -12,6 +12,7 @@ import {
 	checkFunction,
 	checkInteger,
 	checkJsonOptions,
+	checkPorts,
 	checkSignal,
 	checkTimeout,
 	toAbsolutePath,
@@ -85,6 +86,7 @@ function checkOptions<T>(options: unknown) {
 	const { schema, initial, lockTimeoutMs = LOCK_TIMEOUT_MS } = checked;
 	const { durability, mode, backups } = checkFileOptions(options);
 	const { replacer, space, finalNewline, strict } = checkJsonOptions(options);
+	checkPorts(checked);
 	checkSignal(signal);
 	checkBoolean('options.ifUnchanged', ifUnchanged);
 	checkFunction('options.migrate', migrate);

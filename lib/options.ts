@@ -3,6 +3,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { argumentOutOfRange, invalidArgument } from './errors.ts';
+import type { Clock } from './ports/clock.ts';
+import type { FileSystem, SyncFileSystem } from './ports/file-system.ts';
 import type { Durability, FileOptions, Replacer, Space, WriteOptions } from './types.ts';
 
 const DURABILITIES: readonly unknown[] = ['full', 'file', 'none'] satisfies Durability[];
@@ -106,12 +108,42 @@ export function checkJsonOptions(options: unknown): CheckedJsonOptions {
 }
 
 /** Options as an object; undefined is none. */
-export function asOptions<T extends object>(options: unknown, name = 'options'): Partial<T> {
+export function asOptions<T extends object>(options: unknown, expected = 'an object', name = 'options'): Partial<T> {
 	if (options === undefined) return {};
 	if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-		throw invalidArgument(name, 'an object', options);
+		throw invalidArgument(name, expected, options);
 	}
 	return options;
+}
+
+const FILE_SYSTEM_CALLS: readonly (keyof FileSystem)[] = [
+	...(['uniqueId', 'open', 'openDirectory', 'stat', 'lstat', 'realpath', 'readlink', 'readdir', 'readFile'] as const),
+	...(['rename', 'link', 'unlink', 'ensureDirectory'] as const),
+];
+const SYNC_CALLS: readonly (keyof SyncFileSystem)[] = [
+	...(['open', 'lstat', 'realpath', 'readlink', 'readdir', 'readFile', 'rename', 'link', 'unlink'] as const),
+	...(['ensureDirectory', 'syncDirectory'] as const),
+];
+const CLOCK_CALLS: readonly (keyof Clock)[] = ['epochMs', 'monotonicMs', 'schedule'];
+
+/** The ports, by their shape: what they lack would fail late, and far from the mistake. */
+export function checkPorts({ fileSystem, clock }: { readonly fileSystem?: unknown; readonly clock?: unknown }): void {
+	if (fileSystem !== undefined) {
+		const expected = 'a file system, such as a SimulatedDisk';
+		checkCalls('options.fileSystem', expected, fileSystem, FILE_SYSTEM_CALLS);
+		const { scope, semantics, ignoresCase, sync } = fileSystem as Partial<FileSystem>;
+		checkCalls('options.fileSystem.sync', 'the synchronous half of a file system', sync, SYNC_CALLS);
+		const isOne = typeof scope === 'object' && (semantics === 'posix' || semantics === 'win32');
+		if (!isOne || scope === null || typeof ignoresCase !== 'boolean') {
+			throw invalidArgument('options.fileSystem', `${expected} (with scope, semantics and ignoresCase)`, fileSystem);
+		}
+	}
+	if (clock !== undefined) checkCalls('options.clock', 'a clock, such as a ManualClock', clock, CLOCK_CALLS);
+}
+
+function checkCalls(name: string, expected: string, port: unknown, calls: readonly string[]): void {
+	const missing = calls.find((call) => typeof (Object(port) as Record<string, unknown>)[call] !== 'function');
+	if (missing !== undefined) throw invalidArgument(name, `${expected} (it has no ${missing}())`, port);
 }
 
 /** By its shape, as Node does: a signal may come from another realm. */
@@ -151,11 +183,13 @@ export function checkBoolean(name: string, value: unknown): void {
 	if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
 }
 
-export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+/** @returns the value. */
+export function checkInteger(name: string, value: unknown, min: number, max: number): number {
 	if (typeof value !== 'number') throw invalidArgument(name, 'a number', value);
 	if (!Number.isInteger(value) || value < min || value > max) {
 		throw argumentOutOfRange(name, `an integer from ${min} to ${max}`, value);
 	}
+	return value;
 }
 
 /** @returns the value, a number above 0 and up to `max`. */

@@ -10,7 +10,7 @@ import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from './lock/document-registry.ts';
 import { type Lease, leaseOf, leaseOn, reentrant } from './lock/lease.ts';
 import { LockWait } from './lock/lock-wait.ts';
-import { asOptions, type CheckedFileOptions, checkFileOptions, toAbsolutePath } from './options.ts';
+import { asOptions, type CheckedFileOptions, checkFileOptions, checkPorts, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import { adoptNewer, isOvertaken } from './schedule/overtaken.ts';
@@ -28,9 +28,16 @@ export function openPendingFile(path: string | URL, options?: PendingFileOptions
 	return open(path, options);
 }
 
+function portsOf(options: PendingFileOptions | undefined): CommitPorts {
+	const checked = asOptions<PendingFileOptions>(options);
+	checkPorts(checked);
+	const { fileSystem = nodeFileSystem, clock = systemClock } = checked;
+	return { fileSystem, clock };
+}
+
 async function open(path: string | URL, options: PendingFileOptions | undefined): Promise<OpenPendingFile> {
 	const absolute = toAbsolutePath(path);
-	const { fileSystem = nodeFileSystem, clock = systemClock } = asOptions<PendingFileOptions>(options);
+	const { fileSystem, clock } = portsOf(options);
 	const checked = checkFileOptions(options);
 	checked.signal?.throwIfAborted();
 	const ports = { fileSystem, clock };
@@ -257,7 +264,7 @@ export function createWriteStream(path: string | URL, options?: PendingFileOptio
 	let file: OpenPendingFile | undefined;
 	/** The lock of who ends the stream, or pipes to it: `final` may be called in the context of whoever made it. */
 	let lease: Lease | undefined;
-	const { fileSystem = nodeFileSystem } = asOptions<PendingFileOptions>(options);
+	const { fileSystem } = portsOf(options);
 	const seeCaller = (): void => {
 		lease = leaseOf(fileSystem, absolute) ?? lease;
 	};

@@ -1,6 +1,6 @@
 /** Reading documents. */
 import { codeOf } from './errors.ts';
-import { asOptions, checkFunction, checkSchema, checkSignal, toAbsolutePath } from './options.ts';
+import { asOptions, checkFunction, checkPorts, checkSchema, checkSignal, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import type { FileSystem } from './ports/file-system.ts';
 import { guarded, parseText, patiently, readDocument } from './read-document.ts';
@@ -26,6 +26,7 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 	const absolute = toAbsolutePath(path);
 	const checked = asOptions<ReadOptions<T>>(options);
 	const { schema, onFallback, signal, fileSystem = nodeFileSystem } = checked;
+	checkPorts(checked);
 	checkFunction('options.onFallback', onFallback);
 	checkSchema(schema);
 	checkSignal(signal);
@@ -50,6 +51,7 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 export function readJsonLines<T = unknown>(path: string | URL, options?: ReadLinesOptions<T>): AsyncGenerator<T> {
 	const absolute = toAbsolutePath(path);
 	const checked = asOptions<ReadLinesOptions<T>>(options);
+	checkPorts(checked);
 	checkSignal(checked.signal);
 	checkSchema(checked.schema);
 	return parseLines(absolute, checked);

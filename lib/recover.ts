@@ -1,7 +1,7 @@
 /** Recovery: whatever a crash has left, the document is whole afterwards, or the report says what it is. */
 import { UNLOCKED_MAX_AGE_MS } from './commit/liveness.ts';
 import { invalidArgument } from './errors.ts';
-import { asOptions, checkBoolean, checkFunction, checkInteger, checkSignal } from './options.ts';
+import { asOptions, checkBoolean, checkFunction, checkInteger, checkPorts, checkSignal } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import { formatChoice } from './recovery/companions.ts';
@@ -61,6 +61,7 @@ export async function recover(fileOrDirectory: string | URL, options?: RecoverOp
 
 function checkRecoverOptions(options: RecoverOptions | undefined): RecoveryJob {
 	const checked = asOptions<RecoverOptions>(options);
+	checkPorts(checked);
 	const { fileSystem = nodeFileSystem, clock = systemClock, signal, onProgress, classic, match } = checked;
 	const { recursive = false, dryRun = false, maxQuarantined = DEFAULT_QUARANTINED } = checked;
 	const { now = clock.epochMs(), unlockedMaxAgeMs = UNLOCKED_MAX_AGE_MS } = checked;
@@ -81,6 +82,7 @@ function checkRecoverOptions(options: RecoverOptions | undefined): RecoveryJob {
 		recursive,
 		dryRun,
 		formatFor: formatChoice(match),
+		byMatch: match !== undefined,
 		classic,
 		limit,
 		maxQuarantined,

@@ -70,6 +70,7 @@ export interface FileOptions {
 
 /** Options of `writeJsonLines`. */
 export interface WriteLinesOptions extends FileOptions {
+	/** As JSON.stringify takes it: what that ignores, a number for example, is ignored. */
 	readonly replacer?: Replacer | undefined;
 	/**
 	 * Reject what JSON would silently drop or change: NaN, infinities, undefined, functions, symbols, Map, Set, instances
@@ -97,7 +98,7 @@ export interface WriteLinesOptions extends FileOptions {
 
 /** Options of `writeJson`. */
 export interface WriteOptions extends WriteLinesOptions {
-	/** Indentation, as JSON.stringify takes it. */
+	/** Indentation, as JSON.stringify takes it: what that ignores, `true` for example, is ignored. */
 	readonly space?: Space | undefined;
 }
 

@@ -1,7 +1,7 @@
 /** Locks that callers hold around what they do with a document. */
 import { invalidArgument } from './errors.ts';
 import { LOCK_TIMEOUT_MS, withDocumentLock } from './lock/document-lock.ts';
-import { asOptions, checkSignal, checkTimeout, toAbsolutePath } from './options.ts';
+import { asOptions, checkPorts, checkSignal, checkTimeout, toAbsolutePath } from './options.ts';
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { Milliseconds, Ports } from './types.ts';
@@ -59,12 +59,9 @@ export async function withLock<R>(
 ): Promise<R> {
 	const absolute = toAbsolutePath(path);
 	if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
-	const {
-		fileSystem = nodeFileSystem,
-		clock = systemClock,
-		timeoutMs = LOCK_TIMEOUT_MS,
-		signal,
-	} = asOptions<LockOptions>(options);
+	const checked = asOptions<LockOptions>(options);
+	const { fileSystem = nodeFileSystem, clock = systemClock, timeoutMs = LOCK_TIMEOUT_MS, signal } = checked;
+	checkPorts(checked);
 	checkTimeout('timeoutMs', timeoutMs);
 	checkSignal(signal);
 	signal?.throwIfAborted();

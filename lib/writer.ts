@@ -16,6 +16,7 @@ import {
 	checkFunction,
 	checkInteger,
 	checkJsonOptions,
+	checkPorts,
 	checkPositive,
 	checkTimeout,
 	toAbsolutePath,
@@ -93,6 +94,7 @@ export class Writer implements JsonWriter {
 		const { fileSystem = nodeFileSystem, clock = systemClock, concurrency, recovery = 'sweep', onError } = options;
 		const { strategy = coalesce(), strategyFor, lock = 'process', lockTimeoutMs = LOCK_TIMEOUT_MS } = options;
 		const { maxQueuedValues = DEFAULT_QUEUED_VALUES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = options;
+		checkPorts(options);
 		checkStrategy('options.strategy', strategy);
 		checkFunction('options.strategyFor', strategyFor);
 		this.#maxQueuedValues = checkPositive('maxQueuedValues', maxQueuedValues, Number.POSITIVE_INFINITY);

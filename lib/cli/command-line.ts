@@ -17,6 +17,7 @@ export function parse(command: Command, name: string, args: readonly string[]): 
 			const found = positionals.length === 0 ? 'there is none' : `there are ${positionals.length}`;
 			throw new UsageError(argument === '' && more.length === 0 ? 'a path is needed' : `one path is needed: ${found}`);
 		}
+		if (/^file:\/\//i.test(argument)) throw new UsageError(`a path is needed, not a URL: ${argument}`);
 		return [argument, values as OptionValues];
 	} catch (error) {
 		const isOurs = error instanceof UsageError || codeOf(error)?.startsWith('ERR_PARSE_ARGS') === true;

@@ -118,6 +118,14 @@ async function main(args: readonly string[], terminal: Terminal): Promise<ExitCo
 function explain(words: readonly string[], isHelp: boolean, terminal: Terminal): ExitCode {
 	const [first = '', second = ''] = words;
 	const known = Object.keys(commands);
+	if (first.startsWith('-')) {
+		// 'journal verify' rather than 'verify'.
+		const command = known.findLast((name) => ` ${words.join(' ')} `.includes(` ${name} `)) ?? '<command>';
+		terminal.complain(
+			`durable-json: options come after the command: durable-json ${command} ${first} ...; see durable-json --help`,
+		);
+		return EXIT.usage;
+	}
 	const group = first === '' ? known : known.filter((name) => name.startsWith(`${first} `));
 	const asked = isHelp || ['--help', '-h'].includes(second);
 	const unfinished = second === '' || second.startsWith('-');

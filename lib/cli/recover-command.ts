@@ -45,7 +45,9 @@ function toRecoverOptions(options: OptionValues): RecoverOptions {
 	};
 }
 
+/** Every name matches an empty one: what stands there is a variable of the shell that is not set. */
 function toExpression(text: string): RegExp {
+	if (text === '') throw invalidArgument('--match', 'a regular expression, not empty', text);
 	try {
 		return new RegExp(text);
 	} catch (error) {

@@ -61,8 +61,14 @@ export interface Finding {
 	readonly source: Source | undefined;
 }
 
-/** @param classic may leftovers of the classic pattern be removed where the document is whole? */
-export function decide(finding: Finding, classic: boolean): Decision {
+export interface DecideOptions {
+	/** May leftovers of the classic pattern be removed where the document is whole? */
+	readonly classic: boolean;
+	/** Does the caller say which documents may be judged? */
+	readonly byMatch: boolean;
+}
+
+export function decide(finding: Finding, { classic, byMatch }: DecideOptions): Decision {
 	const { document, found, judgement, examined, source } = finding;
 	const stands = found === 'good' || found === 'unjudged';
 	const outcome = stands ? 'kept' : source === undefined ? outcomeWithoutSource(finding) : 'restored';
@@ -87,7 +93,7 @@ export function decide(finding: Finding, classic: boolean): Decision {
 		found,
 		judgement,
 		outcome,
-		why: explain(finding, outcome),
+		why: explain(finding, outcome, byMatch),
 		source,
 		rolledBack: source !== undefined && (found !== 'missing' || source.companion.kind === 'backup'),
 		files,
@@ -105,10 +111,15 @@ function outcomeWithoutSource({ found, examined }: Finding): 'lost' | 'absent' {
 	return found !== 'missing' || lost ? 'lost' : 'absent';
 }
 
-function explain({ found, format, judgement, examined, source }: Finding, outcome: Decision['outcome']): string {
+function explain(
+	{ found, format, judgement, examined, source }: Finding,
+	outcome: Decision['outcome'],
+	byMatch: boolean,
+): string {
 	if (found === 'good') return 'it is whole';
 	if (found === 'unjudged') {
-		return `${format === undefined ? 'its name says nothing of JSON' : 'it is no file'}: it is left as it is`;
+		const unread = byMatch ? 'match does not name it' : 'its name says nothing of JSON';
+		return `${format === undefined ? unread : 'it is no file'}: it is left as it is`;
 	}
 	const problem = judgement?.problem;
 	const place = problem && `(line ${problem.line}, column ${problem.column}: ${problem.message})`;

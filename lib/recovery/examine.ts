@@ -20,6 +20,8 @@ export interface ExamineContext {
 	readonly classic: boolean;
 	/** Told where a temporary file's age was asked. */
 	readonly onAgeAsked: () => void;
+	/** Does the caller say which documents may be judged? */
+	readonly byMatch: boolean;
 	/** Ends the reading of files. */
 	readonly signal: AbortSignal | undefined;
 	/** Told of a file beside the document that cannot be looked at. */
@@ -61,7 +63,7 @@ async function lookAt(context: ExamineContext, group: Group): Promise<Decision |
 	const awaited = found === 'missing' && examined.some(mayBePutBack);
 	const source = stands || awaited ? undefined : await findSource(context, group, examined);
 	const { format } = group;
-	return decide({ document, format, found, judgement, examined, source }, context.classic);
+	return decide({ document, format, found, judgement, examined, source }, context);
 }
 
 /** A document moved aside that is bad is nothing to wait for. */

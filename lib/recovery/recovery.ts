@@ -37,6 +37,8 @@ export interface RecoveryJob {
 	readonly recursive: boolean;
 	readonly dryRun: boolean;
 	readonly formatFor: FormatChoice;
+	/** Does the caller say which documents may be judged? */
+	readonly byMatch: boolean;
 	/** Undefined: where the document itself is given. */
 	readonly classic: boolean | undefined;
 	readonly limit: AgeLimit;
@@ -173,14 +175,14 @@ export class Recovery {
 	}
 
 	#contextOf(directory: string, classic: boolean, named: boolean): ExamineContext {
-		const { ports, limit, signal } = this.#job;
+		const { ports, limit, signal, byMatch } = this.#job;
 		const onAgeAsked = (): void => {
 			this.#livenessBy = 'age';
 		};
 		const onFailure = (file: string, error: unknown): void => {
 			this.#failures.set(file, error);
 		};
-		return { ports, directory, limit, named, classic, signal, onAgeAsked, onFailure };
+		return { ports, directory, limit, named, classic, byMatch, signal, onAgeAsked, onFailure };
 	}
 
 	async #recoverGroup(context: ExamineContext, group: Group): Promise<void> {

@@ -1,6 +1,6 @@
 /** The batching strategies. Each bounds how long a value may wait; `bench/` compares them. */
 import { argumentOutOfRange, invalidArgument } from '../errors.ts';
-import { checkFunction, checkInteger, checkPositive } from '../options.ts';
+import { asOptions, checkInteger, checkPositive } from '../options.ts';
 import type { Milliseconds } from '../types.ts';
 import { type Strategy, strategy } from './strategy.ts';
 
@@ -27,8 +27,9 @@ export interface DebounceOptions {
 
 /** Waits for a pause: for values that come in bursts, of which the last one counts. */
 export function debounce(options: DebounceOptions): Strategy {
-	const waitMs = checkPositive('waitMs', options?.waitMs);
-	const maxWaitMs = checkPositive('maxWaitMs', options.maxWaitMs ?? 10 * waitMs);
+	const given = asOptions<DebounceOptions>(options, 'an object such as { waitMs: 100 }');
+	const waitMs = checkPositive('waitMs', given.waitMs);
+	const maxWaitMs = checkPositive('maxWaitMs', given.maxWaitMs ?? 10 * waitMs);
 	if (maxWaitMs < waitMs) throw argumentOutOfRange('options.maxWaitMs', `at least waitMs (${waitMs})`, maxWaitMs);
 	return strategy(({ newestMs }) => newestMs + waitMs, { maxWaitMs });
 }
@@ -41,7 +42,8 @@ export interface ThrottleOptions {
 
 /** Commits at once, and then at most once in an interval: for a disk that is to be written at a known rate. */
 export function throttle(options: ThrottleOptions): Strategy {
-	const intervalMs = checkPositive('intervalMs', options?.intervalMs);
+	const given = asOptions<ThrottleOptions>(options, 'an object such as { intervalMs: 1000 }');
+	const intervalMs = checkPositive('intervalMs', given.intervalMs);
 	return strategy(({ oldestMs, lastStartMs }) => (lastStartMs === undefined ? oldestMs : lastStartMs + intervalMs), {
 		maxWaitMs: intervalMs,
 	});
@@ -57,9 +59,9 @@ export interface BatchOptions {
 
 /** Commits one value for a number of calls, or for a time: for a steady stream of which few values need to be kept. */
 export function batch(options: BatchOptions): Strategy {
-	checkInteger('options.maxWrites', options?.maxWrites, 1, Number.MAX_SAFE_INTEGER);
-	const { maxWrites } = options;
-	const maxWaitMs = checkPositive('maxWaitMs', options.maxWaitMs);
+	const given = asOptions<BatchOptions>(options, 'an object such as { maxWrites: 100, maxWaitMs: 1000 }');
+	const maxWrites = checkInteger('options.maxWrites', given.maxWrites, 1, Number.MAX_SAFE_INTEGER);
+	const maxWaitMs = checkPositive('maxWaitMs', given.maxWaitMs);
 	return strategy(({ oldestMs, writes }) => (writes >= maxWrites ? oldestMs : oldestMs + maxWaitMs), { maxWaitMs });
 }
 
@@ -80,8 +82,9 @@ const RESERVE = 2;
  * takes more than twice as long as the last few.
  */
 export function adaptive(options: AdaptiveOptions): Strategy {
-	const maxStalenessMs = checkPositive('maxStalenessMs', options?.maxStalenessMs);
-	const share = checkPositive('targetShare', options.targetShare ?? 0.1, 1);
+	const given = asOptions<AdaptiveOptions>(options, 'an object such as { maxStalenessMs: 5000 }');
+	const maxStalenessMs = checkPositive('maxStalenessMs', given.maxStalenessMs);
+	const share = checkPositive('targetShare', given.targetShare ?? 0.1, 1);
 	return strategy(
 		({ oldestMs, lastEndMs, commitMs }) => {
 			if (lastEndMs === undefined || commitMs === undefined) return oldestMs;
@@ -96,7 +99,8 @@ const FACTORIES: readonly unknown[] = [immediate, coalesce, debounce, throttle, 
 
 /** Throws on what is no strategy, among it a function that would make one. */
 export function checkStrategy(name: string, value: unknown): void {
-	checkFunction(name, value);
+	if (value !== undefined && typeof value !== 'function')
+		throw invalidArgument(name, 'a strategy, such as coalesce() makes', value);
 	if (!FACTORIES.includes(value)) return;
 	const { name: factory } = value as Strategy;
 	throw invalidArgument(name, `a strategy, which ${factory}() makes when it is called`, value);

@@ -24,7 +24,7 @@ const SIGNS = {
 
 type Given = Readonly<Record<string, unknown>>;
 
-const given = (name: string, value: unknown): Given => asOptions<Given>(value, name);
+const given = (name: string, value: unknown): Given => asOptions<Given>(value, 'an object', name);
 
 function checkSigns(name: string, expected: keyof typeof SIGNS, value: unknown): void {
 	const members = Object(value) as Given;

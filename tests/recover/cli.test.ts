@@ -85,6 +85,18 @@ describe('durable-json recover', () => {
 	});
 });
 
+it('recover says of a document that --match leaves out that it does, and of others what their names say', async () => {
+	await writeFile(directory.file('state.json'), torn(2));
+	await writeFile(directory.file('notes.txt'), 'x');
+	const leftOut = run('recover', 'state.json', '--match', '\\.conf$');
+	expect(leftOut).toMatchObject({
+		code: 0,
+		out: expect.stringMatching(/kept: match does not name it: it is left as it is/),
+	});
+	expect(run('recover', 'notes.txt').out).toMatch(/kept: its name says nothing of JSON: it is left as it is/);
+	expect(run('recover', 'state.json', '--match', 'state').code).toBe(1);
+});
+
 describe('durable-json verify', () => {
 	it('says that a file is good', async () => {
 		await writeFile(directory.file('state.json'), good(1));
@@ -176,6 +188,16 @@ it.each([
 	[['recover', '--unlocked-max-age', '-1s', 'y'], /--unlocked-max-age/],
 	[['recover', '--unlocked-max-age=x', 'y'], /--unlocked-max-age must be a number of seconds, from 0; got 'x'/],
 	[['recover', '--match', '(', 'x'], /--match must be a regular expression .*; got '\('/],
+	[['recover', '--match', '', 'x'], /--match must be a regular expression, not empty; got ''/],
+	[['recover', '--match=', 'x'], /--match must be a regular expression, not empty/],
+	[
+		['--json', 'recover', 'x'],
+		/options come after the command: durable-json recover --json \.\.\.; see durable-json --help/,
+	],
+	[['--from', '2', 'journal', 'dump', 'x'], /options come after the command: durable-json journal dump --from \.\.\./],
+	[['--json', 'journal', 'verify', 'x'], /options come after the command: durable-json journal verify --json /],
+	[['verify', 'file:///tmp/x.json'], /verify: a path is needed, not a URL: file:\/\/\/tmp\/x\.json/],
+	[['--no-such'], /options come after the command: durable-json <command> --no-such \.\.\./],
 	[['recover', '--json=1', 'x'], /recover: .*--json/],
 	[['recover'], /^durable-json: recover: a path is needed\nUsage: durable-json recover <file or directory>/],
 	[['verify', 'a', 'b'], /one path is needed: there are 2/],

@@ -1,10 +1,9 @@
 /** Another process changes something at each call of a recovery, once: what it did stands, and the report says what was done. */
 import { describe, expect, it } from 'vitest';
 import { type RecoveredDocument, type RecoveryReport, recover } from '../../lib/index.ts';
-import type { FileSystem } from '../../lib/ports/file-system.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { type Check, exploreCrashes, History, type Scenario } from '../support/simulation.ts';
-import { backupPath, DOCUMENT, good, type Scene, scene, tempPath, torn } from './support.ts';
+import { actingBefore, backupPath, DOCUMENT, good, replace, type Scene, scene, tempPath, torn } from './support.ts';
 
 const TMP = `${DOCUMENT}.tmp`;
 const BAK = `${DOCUMENT}.bak`;
@@ -23,17 +22,6 @@ const survivors: Files[] = [
 
 /** Documents that are restored: missing, and torn. */
 const scenes: Files[] = survivors.flatMap((files) => [files, { [DOCUMENT]: torn(9), ...files }]);
-
-/** Puts a file there as another process does: written beside it, synced, renamed over it, and the directory synced. */
-function replace({ sync }: SimulatedDisk, path: string, content: string): void {
-	const file = sync.open('/data/other', 'create-exclusive');
-	const bytes = Buffer.from(content);
-	file.write(bytes, 0, bytes.length, 0);
-	file.sync();
-	file.close();
-	sync.rename('/data/other', path);
-	sync.syncDirectory('/data');
-}
 
 /**
  * Acts at a call.
@@ -89,24 +77,6 @@ function atTurns<T extends { came: boolean; acted: boolean }>(
 		act();
 	});
 	return became;
-}
-
-/** The disk, on which something is done before this call of a path, of either half. */
-function actingBefore(disk: SimulatedDisk, number: number, act: () => void): FileSystem {
-	let left = number;
-	const wrap = <T extends object>(half: T): T =>
-		new Proxy(half, {
-			get(target, key) {
-				const value: unknown = key === 'sync' ? sync : Reflect.get(target, key, target);
-				if (typeof value !== 'function') return value;
-				return (...args: unknown[]): unknown => {
-					if (--left === 0) act();
-					return Reflect.apply(value, target, args);
-				};
-			},
-		});
-	const sync: FileSystem['sync'] = wrap(disk.sync);
-	return wrap<FileSystem>(disk);
 }
 
 interface Ended {
@@ -178,7 +148,8 @@ describe('a document that another process writes meanwhile', () => {
 			for (let number = 1, came = true; came; number++) {
 				came = false;
 				const acting: Scenario = async ({ disk, clock, history }) => {
-					const fileSystem = actingBefore(disk, number, () => {
+					const fileSystem = actingBefore(disk, (call) => {
+						if (call !== number) return;
 						came = true;
 						const acknowledge = history.submit(DOCUMENT, NEW);
 						replace(disk, DOCUMENT, NEW);

@@ -2,6 +2,7 @@
 import { formatBackupName } from '../../lib/commit/kept-name.ts';
 import { formatOrder, formatTempName, type Life, type TempState } from '../../lib/commit/temp-name.ts';
 import { type RecoverOptions, type RecoveryReport, recover } from '../../lib/index.ts';
+import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk, type SimulatedDiskOptions } from '../../lib/testing/simulated-disk.ts';
 import { drive } from '../support/simulation.ts';
@@ -65,4 +66,40 @@ export function onDisk(disk: SimulatedDisk, clock: ManualClock): Scene {
 			return recovering;
 		},
 	};
+}
+
+/** Puts a file there as another process does: written beside it, synced, renamed over it, and the directory synced. */
+export function replace({ sync }: SimulatedDisk, path: string, content: string): void {
+	const file = sync.open('/data/other', 'create-exclusive');
+	const bytes = Buffer.from(content);
+	file.write(bytes, 0, bytes.length, 0);
+	file.sync();
+	file.close();
+	sync.rename('/data/other', path);
+	sync.syncDirectory('/data');
+}
+
+/**
+ * The disk as a process of its own sees it. Before each call that names a path, of either half, another process may act.
+ * @param act told the number of the call, from 1
+ */
+export function actingBefore(disk: SimulatedDisk, act: (call: number) => void): FileSystem {
+	let calls = 0;
+	const scope = {};
+	const wrap = <T extends object>(half: T): T =>
+		new Proxy(half, {
+			get(target, key) {
+				if (key === 'sync') return sync;
+				if (key === 'scope') return scope;
+				const value: unknown = Reflect.get(target, key, target);
+				if (typeof value !== 'function') return value;
+				return (...args: unknown[]): unknown => {
+					calls += 1;
+					act(calls);
+					return Reflect.apply(value, target, args);
+				};
+			},
+		});
+	const sync: FileSystem['sync'] = wrap(disk.sync);
+	return wrap<FileSystem>(disk);
 }

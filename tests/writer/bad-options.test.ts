@@ -1,0 +1,128 @@
+/** Bad options of the public calls: each is told by name, at the call, and nothing is done. */
+import { describe, expect, it } from 'vitest';
+import {
+	adaptive,
+	batch,
+	createWriter,
+	createWriteStream,
+	debounce,
+	openJournal,
+	openJsonFile,
+	openPendingFile,
+	readJson,
+	readJsonLines,
+	recover,
+	throttle,
+	withLock,
+	writeJson,
+} from '../../lib/index.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+
+/** Calls with options as JavaScript may pass them. */
+const calls: Record<string, (file: string, options: never) => unknown> = {
+	createWriter: (_file, options) => createWriter(options),
+	openJsonFile: (file, options: object) => openJsonFile(file, { initial: 1, ...options }),
+	openJournal: (file, options: object) =>
+		openJournal(file, { initial: 1, apply: (state: number) => state, ...options }),
+	openPendingFile: (file, options) => openPendingFile(file, options),
+	createWriteStream: (file, options) => createWriteStream(file, options),
+	withLock: (file, options) => withLock(file, () => 1, options),
+	recover: (file, options) => recover(file, options),
+	readJson: (file, options) => readJson(file, options),
+	readJsonLines: (file, options) => readJsonLines(file, options),
+};
+
+/** What the call throws, or rejects with. */
+async function failureOf(call: () => unknown): Promise<unknown> {
+	try {
+		await call();
+	} catch (error) {
+		return error;
+	}
+	return undefined;
+}
+
+const lacking = { ...new SimulatedDisk(), rename: undefined };
+
+describe('a port that is none', () => {
+	const bad: [object, RegExp][] = [
+		[{ fileSystem: {} }, /^options\.fileSystem must be a file system, .* \(it has no uniqueId\(\)\); got an object/],
+		[{ fileSystem: null }, /^options\.fileSystem must be .*; got null$/],
+		[{ fileSystem: lacking }, /^options\.fileSystem must be /],
+		[{ fileSystem: withoutSync() }, /^options\.fileSystem\.sync must be .* \(it has no open\(\)\); got undefined$/],
+	];
+	const badClock: [object, RegExp][] = [
+		[{ clock: {} }, /^options\.clock must be a clock, .* \(it has no epochMs\(\)\); got an object/],
+		[{ clock: Date }, /^options\.clock must be a clock, .* \(it has no epochMs\(\)\); got a function$/],
+	];
+	it.each(Object.keys(calls))('is named by %s, which changes nothing', async (name) => {
+		const takesClock = !['readJson', 'readJsonLines'].includes(name);
+		for (const [options, message] of takesClock ? [...bad, ...badClock] : bad) {
+			const error = await failureOf(() => calls[name]?.(directory.file('a.json'), options as never));
+			expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARGUMENT' });
+			expect((error as Error).message).toMatch(message);
+		}
+		await directory.expectOnly();
+	});
+
+	it('is not one that wraps another', () => {
+		const disk = new SimulatedDisk();
+		createWriter({ fileSystem: new Proxy(disk, {}), clock: new ManualClock() });
+	});
+});
+
+function withoutSync(): object {
+	return new Proxy(new SimulatedDisk(), {
+		get: (disk, key) => (key === 'sync' ? undefined : (Reflect.get(disk, key, disk) as unknown)),
+	});
+}
+
+describe('options that are no object', () => {
+	it.each(Object.keys(calls).filter((name) => !name.startsWith('openJ')))('are named by %s', async (name) => {
+		for (const options of [5, 'x', null, []]) {
+			const error = await failureOf(() => calls[name]?.(directory.file('a.json'), options as never));
+			expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(/^options must be/) });
+		}
+	});
+
+	it.each([
+		['debounce', debounce, { waitMs: 100 }, '{ waitMs: 100 }'],
+		['throttle', throttle, { intervalMs: 1000 }, '{ intervalMs: 1000 }'],
+		['batch', batch, { maxWrites: 100, maxWaitMs: 1000 }, '{ maxWrites: 100, maxWaitMs: 1000 }'],
+		['adaptive', adaptive, { maxStalenessMs: 5000 }, '{ maxStalenessMs: 5000 }'],
+	])('are told what %s takes', async (_name, make, example, shown) => {
+		const call = make as unknown as (options: unknown) => unknown;
+		for (const options of [5, null, '5 s']) {
+			expect(await failureOf(() => call(options))).toMatchObject({
+				code: 'ERR_INVALID_ARGUMENT',
+				message: expect.stringContaining(`options must be an object such as ${shown}; got `),
+			});
+		}
+		expect(call(example)).toBeTypeOf('function');
+		expect(await failureOf(() => call(undefined))).toMatchObject({
+			message: expect.stringMatching(/^options\.\w+ must/),
+		});
+	});
+});
+
+it('says what a strategy is where it gets none', () => {
+	expect(() => createWriter({ strategy: 'debounce' as never })).toThrow(
+		"options.strategy must be a strategy, such as coalesce() makes; got 'debounce'",
+	);
+});
+
+it.each([
+	['replacer', 5],
+	['replacer', 'a'],
+	['space', true],
+	['space', {}],
+])('ignores what JSON.stringify ignores: %s %o', async (option, value) => {
+	const document = { a: [1] };
+	await writeJson(directory.file('a.json'), document, { [option]: value });
+	const [replacer, space] = (option === 'replacer' ? [value] : [undefined, value]) as [never, never];
+	expect(await directory.text('a.json')).toBe(`${JSON.stringify(document, replacer, space)}\n`);
+});
