@@ -114,7 +114,11 @@ const matrix: Readonly<Record<LayerName, Expected>> = {
 		verdict: LOST,
 		caught: [...OF_BOTH, 'sync of files that were found dropped', 'written in place'],
 	},
-	'recovery from a backup': { verdict: LOST, caught: [...OF_BOTH, 'file sync after the rename'] },
+	'recovery from a backup': {
+		verdict: LOST,
+		// It looks at the bad document again where it has moved it, and goes no further where that has not been done.
+		caught: [...OF_BOTH.filter((mutant) => mutant !== 'acknowledged early'), 'file sync after the rename'],
+	},
 	'recovery beside a writer': { verdict: TAKEN_AWAY, caught: ['locks ignored'] },
 	'removal beside a writer': { verdict: TAKEN_AWAY, caught: ['locks ignored'] },
 };

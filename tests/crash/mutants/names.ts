@@ -29,15 +29,18 @@ export class WrittenInPlace extends PassingPort {
 
 	/** It cannot cut the old bytes off first: that makes no difference to documents that grow. */
 	override syncHalf(inner: SyncFileSystem): Partial<SyncFileSystem> {
+		const copy = (from: string, to: string): void => {
+			const bytes = inner.readFile(from);
+			inner.open(to, 'append-create', 0o666).close();
+			const opened = inner.open(to, 'update');
+			opened.write(bytes, 0, bytes.length, 0);
+			opened.sync();
+			opened.close();
+		};
 		return {
-			rename: (from, to) => {
-				const bytes = inner.readFile(from);
-				const file = inner.open(to, 'append-create', 0o666);
-				file.close();
-				const opened = inner.open(to, 'update');
-				opened.write(bytes, 0, bytes.length, 0);
-				opened.sync();
-				opened.close();
+			link: copy,
+			rename(from, to) {
+				copy(from, to);
 				inner.unlink(from);
 			},
 		};
@@ -124,6 +127,7 @@ export class AcknowledgedEarly extends PassingPort {
 	override syncHalf(inner: SyncFileSystem): Partial<SyncFileSystem> {
 		return {
 			rename: (from, to) => this.#later(() => inner.rename(from, to)),
+			link: (existing, created) => this.#later(() => inner.link(existing, created)),
 			syncDirectory: (path) => this.#later(() => inner.syncDirectory(path)),
 		};
 	}
