@@ -122,6 +122,7 @@ class OpenPendingFile implements PendingFile {
 			lease,
 			ready: true,
 			overwrites: true,
+			updates: false,
 			settled: this.#last,
 			hurry() {},
 			commitSync: () => {
