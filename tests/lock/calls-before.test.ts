@@ -1,9 +1,12 @@
 /** What withLock waits for: calls of this thread that were made before it, and others who come to lock. */
 import { AsyncResource } from 'node:async_hooks';
+import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import {
 	createWriter,
+	createWriteStream,
 	debounce,
 	openJsonFile,
 	readJson,
@@ -113,4 +116,28 @@ describe('timeoutMs: 0', () => {
 		await slow.flush();
 		await written;
 	});
+});
+
+describe('a stream that has ended before', () => {
+	it('is waited for by a lock, whose function may wait for it, and by an update', async () => {
+		const file = directory.file('a.json');
+		const first = createWriteStream(file).end('[1]');
+		await using writer = createWriter();
+		expect(await writer.update<number[]>(file, (list = []) => [...list, 2])).toEqual([1, 2]);
+		const second = createWriteStream(file);
+		second.write('[3');
+		second.end(']');
+		await withLock(file, async () => {
+			await finished(second);
+			expect(await readJson(file)).toEqual([3]);
+		});
+		await finished(first);
+		const failed = createWriteStream(file);
+		const told = once(failed, 'error');
+		failed.end('[4]');
+		failed.destroy(new Error('own'));
+		failed.end();
+		expect(await withLock(file, () => readJson(file))).toEqual([3]);
+		await told;
+	}, 5_000);
 });
