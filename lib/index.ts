@@ -87,6 +87,7 @@ export type {
 	ReplacerFunction,
 	Rows,
 	Space,
+	Typed,
 	UpdateOptions,
 	ValueOrThunk,
 	WriteFileOptions,

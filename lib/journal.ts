@@ -25,7 +25,7 @@ import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import { recover } from './recover.ts';
 import { sharedPart } from './shared-state.ts';
-import type { Bytes, Milliseconds } from './types.ts';
+import type { Bytes, Milliseconds, Typed } from './types.ts';
 import { validate } from './validation.ts';
 
 const DEFAULT_QUEUED_ENTRIES = 100_000;
@@ -54,6 +54,14 @@ const LOCK_PAUSE_MS = 25;
  */
 export async function openJournal<State, Entry>(
 	path: string | URL,
+	options: Omit<JournalOptions<State, Entry>, 'schema' | 'initial'> & Typed<State>,
+): Promise<Journal<State, Entry>>;
+export async function openJournal<State, Entry>(
+	path: string | URL,
+	options: JournalOptions<State, Entry>,
+): Promise<Journal<State, Entry>>;
+export async function openJournal<State, Entry>(
+	path: string | URL,
 	options: JournalOptions<State, Entry>,
 ): Promise<Journal<State, Entry>> {
 	const absolute = toAbsolutePath(path);
@@ -66,7 +74,11 @@ export async function openJournal<State, Entry>(
 	const { log, replayedEntries, cutBytes } = opened;
 	const durationMs = ports.clock.monotonicMs() - startMs;
 	const opening = { created: restored.created, replayedEntries, cutBytes, durationMs };
-	return new OpenJournal(absolute, ports.clock, log, restored.state, opening, { ...checked, onClosed: release });
+	return new OpenJournal(absolute, ports.clock, log, restored.state, opening, {
+		...checked,
+		fileSystem: ports.fileSystem,
+		onClosed: release,
+	});
 }
 
 interface CheckedOptions<State, Entry> {
@@ -108,7 +120,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 		assertState:
 			schema &&
 			(async (state: State) => {
-				await validate(schema, JSON.parse(JSON.stringify(state)), path, ', the state,');
+				await validate(schema, throughJson(state, path, 'the state'), path, ', the state,');
 			}),
 		rules: { apply, toEntry: entrySchema && (async (raw, place = '') => validate(entrySchema, raw, path, place)) },
 		checkpoints: checkpoint === false ? undefined : checkCheckpoints(checkpoint),
@@ -156,7 +168,7 @@ class Restored<State, Entry> implements Replay {
 
 	/** Begins with the initial state, as JSON gives it back. @returns what goes into the file */
 	async create(): Promise<unknown> {
-		const raw = this.#roundTrip(this.#options.initial);
+		const raw = throughJson(this.#options.initial, this.#path, 'the initial state');
 		await this.begin(raw);
 		this.created = true;
 		return raw;
@@ -186,15 +198,15 @@ class Restored<State, Entry> implements Replay {
 			throw new DurableJsonError('ERR_READ_FAILED', message, { path, step: 'replay', cause });
 		}
 	}
+}
 
-	#roundTrip(initial: State): unknown {
-		try {
-			return JSON.parse(JSON.stringify(initial)) as unknown;
-		} catch (cause) {
-			const path = this.#path;
-			const message = `the initial state cannot be written to ${path}: ${messageOf(cause)}`;
-			throw new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause });
-		}
+/** @returns the value as JSON gives it back. Throws ERR_NOT_SERIALIZABLE. */
+function throughJson(value: unknown, path: string, what: string): unknown {
+	try {
+		return JSON.parse(JSON.stringify(value)) as unknown;
+	} catch (cause) {
+		const message = `${what} cannot be written to ${path}: ${messageOf(cause)}`;
+		throw new DurableJsonError('ERR_NOT_SERIALIZABLE', message, { path, step: 'serialize', cause });
 	}
 }
 

@@ -10,7 +10,10 @@ export interface JsonFileOptions<T = unknown>
 		Pick<WriteOptions, 'replacer' | 'space' | 'finalNewline' | 'strict' | 'durability' | 'mode' | 'backups'> {
 	/** Any Standard Schema validator: of what is read, and of all that is written. Its output is the value. */
 	readonly schema?: StandardSchemaV1<unknown, T> | undefined;
-	/** Written where there is no document. Without it, the value is then undefined. */
+	/**
+	 * Written where there is no document; and what an update begins with, as a copy, where somebody has removed it, and its backups, since.
+	 * Without it, the value is then undefined.
+	 */
 	readonly initial?: T | undefined;
 	/**
 	 * What is done with a document that is no JSON, has no good backup and so cannot be recovered, or does not pass the schema,

@@ -21,7 +21,7 @@ import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { FileStat, FileSystem } from './ports/file-system.ts';
 import { readJson } from './read.ts';
-import type { UpdateOptions, WriteReceipt } from './types.ts';
+import type { Typed, UpdateOptions, WriteReceipt } from './types.ts';
 import { versionedSchema } from './versions.ts';
 import { type Tracking, Writer } from './writer.ts';
 
@@ -43,6 +43,10 @@ const MAX_LOOKS = 3;
  * await file.close();
  * ```
  */
+export async function openJsonFile<T>(
+	path: string | URL,
+	options: Omit<JsonFileOptions, 'schema' | 'initial'> & Typed<T>,
+): Promise<JsonFile<T>>;
 export async function openJsonFile<T>(
 	path: string | URL,
 	options: JsonFileOptions<T> & { readonly initial: T },
@@ -163,8 +167,9 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 		options?: Pick<UpdateOptions, 'signal' | 'durability'>,
 	): Promise<T> {
 		const { signal, durability } = asOptions<UpdateOptions>(options);
-		const { write, schema } = this.#options;
-		const all = { ...write, durability: durability ?? write.durability, signal, schema };
+		const { write, schema, initial } = this.#options;
+		// Somebody else may have removed the document since it was opened.
+		const all = { ...write, durability: durability ?? write.durability, signal, schema, initial };
 		return this.#writer.update(this.path, fn as (current: T) => T, all, this.#tracking(false));
 	}
 

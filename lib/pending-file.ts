@@ -7,6 +7,7 @@ import { PendingDocument } from './commit/pending-document.ts';
 import { resolveTarget } from './commit/target.ts';
 import type { CommitPorts } from './commit/temp-file.ts';
 import { DurableJsonError, invalidArgument, messageOf } from './errors.ts';
+import type { Travellers } from './lock/arrival.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from './lock/document-registry.ts';
 import { type Lease, leaseOf, leaseOn, reentrant } from './lock/lease.ts';
 import { LockWait } from './lock/lock-wait.ts';
@@ -124,18 +125,7 @@ class OpenPendingFile implements PendingFile {
 			{ lease, wait },
 		);
 		this.#last = landing.catch(toldToItsCaller);
-		registry.announce(sequence, {
-			path: this.path,
-			lease,
-			ready: true,
-			overwrites: true,
-			settled: this.#last,
-			hurry() {},
-			commitSync: () => {
-				const message = `${this.path} was not written synchronously: it is a pending file`;
-				throw new DurableJsonError('ERR_UNSUPPORTED', message, { path: this.path, step: 'rename' });
-			},
-		});
+		registry.announce(sequence, pieces(this.path, lease, this.#last));
 		lease?.track(landing);
 		try {
 			const { removed: _, ...landed } = await landing;
@@ -227,6 +217,23 @@ class OpenPendingFile implements PendingFile {
 	}
 }
 
+/** A document that was written piece by piece, on its way. */
+function pieces(path: string, lease: Lease | undefined, settled: Promise<unknown>): Travellers {
+	return {
+		path,
+		lease,
+		ready: true,
+		overwrites: true,
+		updates: false,
+		settled,
+		hurry() {},
+		commitSync() {
+			const message = `${path} was not written synchronously: it is a pending file`;
+			throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step: 'rename' });
+		},
+	};
+}
+
 function toldToItsCaller(): void {}
 
 /** Nobody waits for what an abort removes; a file that stays is found by the next sweep. */
@@ -268,7 +275,19 @@ export function createWriteStream(path: string | URL, options?: PendingFileOptio
 	const seeCaller = (): void => {
 		lease = leaseOf(fileSystem, absolute) ?? lease;
 	};
-	const stream = new DocumentStream(seeCaller, {
+	let ended = false;
+	/** From its end on it is on its way to the document, though its bytes may be still to be written. */
+	const seeEnd = (): void => {
+		seeCaller();
+		if (ended || stream.destroyed) return;
+		ended = true;
+		const sequence = nextSequence();
+		const registry = documentRegistry(fileSystem.scope);
+		const settled = new Promise<void>((resolve) => stream.once('close', resolve));
+		registry.announce(sequence, pieces(absolute, lease, settled));
+		void settled.then(() => registry.found(sequence));
+	};
+	const stream = new DocumentStream(seeEnd, {
 		highWaterMark: STREAM_BUFFER_BYTES,
 		construct(callback) {
 			const opening = open(absolute, { ...options, signal: destroyed.signal });

@@ -110,6 +110,12 @@ export interface UpdateOptions<T = unknown> extends Omit<WriteOptions, 'consiste
 	readonly initial?: T | undefined;
 }
 
+/** What begins with `initial`, and is typed by its schema alone: `initial` may say less, as `{ theme: string }` does. */
+export interface Typed<T> {
+	readonly schema: StandardSchemaV1<unknown, T>;
+	readonly initial: NoInfer<T>;
+}
+
 /** Options of `writeFile`. */
 export interface WriteFileOptions extends FileOptions {}
 

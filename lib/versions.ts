@@ -1,5 +1,6 @@
 /** Versions of documents: the property `version` of the value. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { promiseOf } from './promise-like.ts';
 
 /** The version of a value, 0 where it has none; undefined where its property is no version. */
 export function versionOf(value: unknown): number | undefined {
@@ -24,7 +25,8 @@ export function versionedSchema<T>(
 			validate(value) {
 				if (schema === undefined) return check({ value: value as T });
 				const result = schema['~standard'].validate(value);
-				return result instanceof Promise ? result.then(check) : check(result);
+				const promise = promiseOf(result) as Promise<StandardSchemaV1.Result<T>> | undefined;
+				return promise === undefined ? check(result as StandardSchemaV1.Result<T>) : promise.then(check);
 			},
 		},
 	};

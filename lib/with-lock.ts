@@ -30,8 +30,8 @@ export interface HeldLock {
  * function, or by writers with `lock: 'file'`). Who waits in this process gets it in the order of the calls. Writes, updates,
  * removals and pending files of the document that the function makes, through any writer, run under the lock; it is kept
  * until they have settled. Others wait for it, but for `flushSync`. It begins after the calls of this thread that were made
- * before it have been written, which no strategy holds any longer, but for those whose validator has not answered: these wait
- * for it, and a function that waits for one of those waits for ever.
+ * before it have been written, which no strategy holds any longer, but for those whose validator has not answered, and updates
+ * that wait for such a one: these wait for it, and a function that waits for one of those waits for ever.
  * Where the path is a link that is moved meanwhile, writes through it are ERR_LOCK_LOST.
  *
  * The lock is the kernel's, on a file beside the document that stays there: it ends when the process dies, and is never taken

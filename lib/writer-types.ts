@@ -8,6 +8,7 @@ import type {
 	Milliseconds,
 	Ports,
 	Rows,
+	Typed,
 	UpdateOptions,
 	ValueOrThunk,
 	WriteFileOptions,
@@ -150,6 +151,11 @@ export interface JsonWriter {
 	 * ERR_LOCK_REENTRANT when called by the function or the validator of an update of the same document, with ERR_LOCK_TIMEOUT or
 	 * ERR_LOCK_LOST.
 	 */
+	update<T>(
+		path: string | URL,
+		fn: (current: T) => T | undefined | Promise<T | undefined>,
+		options: Omit<UpdateOptions, 'schema' | 'initial'> & Typed<T>,
+	): Promise<T>;
 	update<T>(
 		path: string | URL,
 		fn: (current: T) => T | undefined | Promise<T | undefined>,

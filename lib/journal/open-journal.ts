@@ -5,7 +5,9 @@
  * group that fails leaves nothing to take back.
  */
 import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf, warn } from '../errors.ts';
+import { reentrant, runAwaited, validationOf } from '../lock/lease.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { FileSystem } from '../ports/file-system.ts';
 import { CheckpointRule } from './checkpoint-rule.ts';
 import { EntryQueue, type QueueBounds, type WaitingEntries } from './entry-queue.ts';
 import type { JournalLog } from './journal-log.ts';
@@ -22,6 +24,7 @@ import type {
 } from './types.ts';
 
 export interface OpenJournalOptions<State, Entry> extends QueueBounds {
+	readonly fileSystem: FileSystem;
 	readonly rules: Rules<State, Entry>;
 	/** Rejects where the state as JSON gives it back is not valid. Undefined where any is taken. */
 	readonly assertState: ((state: State) => Promise<void>) | undefined;
@@ -86,6 +89,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	checkpoint(): Promise<CheckpointReceipt> {
 		return new Promise((resolve, reject) => {
 			this.#assertOpen();
+			this.#assertOutside();
 			this.#queue.push({ run: () => this.#checkpoint().then(resolve, reject), reject });
 			this.#wake();
 		});
@@ -109,6 +113,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	#submit(entries: readonly unknown[]): Promise<AppendReceipt> {
 		return new Promise((resolve, reject) => {
 			this.#assertOpen();
+			this.#assertOutside();
 			const { texts, bytes } = toTexts(entries, this.path);
 			this.#queue.assertRoom(texts.length, bytes);
 			// What a replay will see.
@@ -123,7 +128,9 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 				resolve,
 				reject,
 			};
-			if (toEntry !== undefined) waiting.validated = validateWaiting(waiting, raw, toEntry);
+			if (toEntry !== undefined) {
+				waiting.validated = this.#awaited(() => validateWaiting(waiting, raw, toEntry));
+			}
 			this.#queue.push(waiting);
 			this.#wake();
 		});
@@ -137,6 +144,16 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 			});
 		}
 		if (this.#broken !== undefined) throw this.#brokenError();
+	}
+
+	/** A validator must not wait for what waits for it. */
+	#assertOutside(): void {
+		const validation = validationOf(this.#options.fileSystem, this.path);
+		if (validation !== undefined) throw reentrant(validation);
+	}
+
+	async #awaited(validator: () => Promise<void>): Promise<void> {
+		await runAwaited(this.#options.fileSystem, { kind: 'validation', path: this.path }, validator);
 	}
 
 	#brokenError(): DurableJsonError {
@@ -254,7 +271,8 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 
 	async #checkpointOnce(): Promise<CheckpointReceipt> {
 		// A state that could not be read again must not take the place of the entries.
-		await this.#options.assertState?.(this.#state);
+		const { assertState } = this.#options;
+		if (assertState !== undefined) await this.#awaited(() => assertState(this.#state));
 		const checkpointed = await this.#log.checkpoint(this.#state);
 		this.#checkpoints.checkpointed();
 		return { path: this.path, ...checkpointed };

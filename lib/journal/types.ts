@@ -108,7 +108,7 @@ export interface Journal<State, Entry> extends AsyncDisposable {
 	 * way, become durable together; they keep the order of the calls.
 	 *
 	 * Rejects with what `apply` throws, ERR_NOT_SERIALIZABLE, ERR_VALIDATION, ERR_QUEUE_FULL, ERR_CLOSED,
-	 * ERR_JOURNAL_BROKEN, or ERR_WRITE_FAILED; that one has the outcome `unknown` where the entry may come back when the
+	 * ERR_LOCK_REENTRANT (called by a validator of the journal), ERR_JOURNAL_BROKEN, or ERR_WRITE_FAILED; that one has the outcome `unknown` where the entry may come back when the
 	 * journal is opened after a crash. An entry whose append rejected is not part of {@link Journal.state}.
 	 */
 	append(entry: Entry): Promise<AppendReceipt>;

@@ -18,6 +18,8 @@ export interface Travellers {
 	readonly ready: boolean;
 	/** Is there one among them that does not build on what stands? */
 	readonly overwrites: boolean;
+	/** Is there one that does? It waits for those before that overwrite. */
+	readonly updates: boolean;
 	/** Finds their document, where that has begun. */
 	readonly search?: Promise<Pick<Target, 'key'>> | undefined;
 	/** Settles when they have landed, or never will. Never rejects. */
@@ -79,16 +81,32 @@ export class Arrival {
 	}
 }
 
-/** Resolves when those of them that are on their way to the document have landed, or never will. No strategy holds them. */
-export async function letGoFirst(
+/** Those of them that are on their way to the document, in their order. */
+export async function leadingTo(
 	fileSystem: FileSystem,
 	arrivals: Iterable<Arrival>,
 	{ path, key }: Pick<Target, 'path' | 'key'>,
-): Promise<void> {
+): Promise<Travellers[]> {
+	const leading: Travellers[] = [];
 	for (const arrival of arrivals) {
 		const leads = arrival.leadsTo(fileSystem, path, key);
-		if (!(typeof leads === 'boolean' ? leads : await leads)) continue;
-		arrival.travellers.hurry();
-		await arrival.travellers.settled;
+		if (typeof leads === 'boolean' ? leads : await leads) leading.push(arrival.travellers);
+	}
+	return leading;
+}
+
+/** Those of them, all on their way to one document, that wait for no validator: neither their own, nor that of a value before. */
+export function waitingForNone(travellers: readonly Travellers[]): Travellers[] {
+	const isHeldUp = travellers.findIndex(({ ready, overwrites }) => !ready && overwrites);
+	// An update waits for what is called before it, by whomever; and what its own writer has called after it, for the update.
+	const waits = travellers.findIndex(({ updates }, index) => updates && isHeldUp !== -1 && index > isHeldUp);
+	return (waits === -1 ? travellers : travellers.slice(0, waits)).filter(({ ready }) => ready);
+}
+
+/** Resolves when they have landed, or never will. No strategy holds them. */
+export async function letGo(travellers: readonly Travellers[]): Promise<void> {
+	for (const each of travellers) {
+		each.hurry();
+		await each.settled;
 	}
 }

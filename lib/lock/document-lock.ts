@@ -1,10 +1,10 @@
 /** The lock of a document: within this process, and across processes where that is asked for. */
 import { formatLockName } from '../commit/lock-name.ts';
-import { inDirectory, resolveTarget, type Target, targetAt } from '../commit/target.ts';
+import { inDirectory, resolveTarget, targetAt } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import type { FileSystem } from '../ports/file-system.ts';
-import { nextSequence, sharedPart } from '../shared-state.ts';
-import { type Arrival, letGoFirst } from './arrival.ts';
+import { sharedPart } from '../shared-state.ts';
+import { leadingTo, letGo, waitingForNone } from './arrival.ts';
 import { type DocumentEntry, documentRegistry } from './document-registry.ts';
 import { type FileLock, holdFileLock } from './file-lock.ts';
 import { Lease, type LeaseOptions, leaseOf, reentrant, runUnder, validationOf } from './lease.ts';
@@ -32,26 +32,36 @@ export async function withDocumentLock<T>(
 	if (outer !== undefined) throw reentrant(outer);
 	const wait = new LockWait(clock, options);
 	const registry = documentRegistry(fileSystem.scope);
-	// The validator of a value would wait for those who wait for it.
+	// A validator comes before all who wait for its value.
 	const validates = validationOf(fileSystem, document) !== undefined;
-	const before = validates ? [] : registry.readyBefore(nextSequence());
-	for (;;) {
-		const finding = findInOrder(fileSystem, document, before);
-		const { key } = before.length === 0 ? await finding : await wait.take(finding, nothingToGiveBack);
-		const done = await registry.exclusive(
-			key,
-			async (entry) => {
-				const target = await resolveTarget(fileSystem, document);
-				// A link has been moved meanwhile.
-				if (target.key !== key) return undefined;
-				const run = async (lock?: FileLock): Promise<{ result: T }> => ({
-					result: await workUnder({ path: document, key, lock }),
-				});
-				return crossProcess ? holdFileLock(fileSystem, entry, target, wait, run) : run();
-			},
-			{ wait },
-		);
-		if (done !== undefined) return done.result;
+	const before = validates ? [] : registry.underWay;
+	const turn = takeTurn(fileSystem, validates ? 'validator-lock-turns' : 'lock-turns', document);
+	try {
+		if (turn.before !== undefined) await wait.take(turn.before, nothingToGiveBack);
+		for (;;) {
+			const found = await resolveTarget(fileSystem, document);
+			const { key } = found;
+			const first = waitingForNone(await leadingTo(fileSystem, before, found));
+			if (first.length > 0) await wait.take(letGo(first), nothingToGiveBack);
+			const working = registry.exclusive(
+				key,
+				async (entry) => {
+					const target = await resolveTarget(fileSystem, document);
+					// A link has been moved meanwhile.
+					if (target.key !== key) return undefined;
+					const run = async (lock?: FileLock): Promise<{ result: T }> => ({
+						result: await workUnder({ path: document, key, lock }),
+					});
+					return crossProcess ? holdFileLock(fileSystem, entry, target, wait, run) : run();
+				},
+				{ wait },
+			);
+			turn.over();
+			const done = await working;
+			if (done !== undefined) return done.result;
+		}
+	} finally {
+		turn.over();
 	}
 
 	async function workUnder(held: Omit<LeaseOptions, 'kind'>): Promise<T> {
@@ -64,27 +74,27 @@ export async function withDocumentLock<T>(
 	}
 }
 
-/**
- * Finds the document behind a path after all who have asked before, so that they come to its mutex in their order, and after
- * the calls `before` that are on their way to it: the caller is to find what these write, and may wait for them.
- */
-async function findInOrder(fileSystem: FileSystem, path: string, before: readonly Arrival[]): Promise<Target> {
-	const searches = sharedPart(fileSystem.scope, 'lock-searches', () => new Map<string, Promise<unknown>>());
-	const search = (searches.get(path) ?? Promise.resolve()).then(async () => {
-		const target = await resolveTarget(fileSystem, path);
-		await letGoFirst(fileSystem, before, target);
-		return target;
-	});
-	const settled = search.catch(toldToItsCaller);
-	searches.set(path, settled);
-	try {
-		return await search;
-	} finally {
-		if (searches.get(path) === settled) searches.delete(path);
-	}
+/** A place among those who come to lock a document by one path: they come to its mutex in the order of their calls. */
+interface Turn {
+	/** Resolves when those before have come there, or have given up; undefined where there are none. */
+	readonly before: Promise<unknown> | undefined;
+	/** To be called when this one has. */
+	readonly over: () => void;
 }
 
-function toldToItsCaller(): void {}
+function takeTurn({ scope }: FileSystem, name: string, path: string): Turn {
+	const turns = sharedPart(scope, name, () => new Map<string, Promise<unknown>>());
+	const before = turns.get(path);
+	let over: Turn['over'] | undefined;
+	const own = new Promise<void>((resolve) => {
+		over = resolve;
+	});
+	const all = Promise.all([before, own]).then(() => {
+		if (turns.get(path) === all) turns.delete(path);
+	});
+	turns.set(path, all);
+	return { before, over: () => over?.() };
+}
 
 function nothingToGiveBack(): void {}
 

@@ -133,13 +133,9 @@ export class DocumentRegistry {
 		return arrivals;
 	}
 
-	/** Those that were called before this place in the order, and wait for nothing but their commit. */
-	readyBefore(sequence: number): Arrival[] {
-		const arrivals: Arrival[] = [];
-		for (const [place, arrival] of this.#searching) {
-			if (place < sequence && arrival.travellers.ready) arrivals.push(arrival);
-		}
-		return arrivals;
+	/** Those that have been called so far, and have not begun to write. */
+	get underWay(): Arrival[] {
+		return [...this.#searching.values()];
 	}
 
 	/** Is a value of others on its way, by the path as it is spelt here, that was announced after this place in the order? */

@@ -153,7 +153,7 @@ export function reentrant({ kind, path }: Lease): DurableJsonError {
 	const inside = {
 		lock: 'inside a withLock of it',
 		commit: 'by the function of an update of it, or by the validator of a value whose commit is under way',
-		validation: 'by the validator of a value of it, which updates wait for',
+		validation: 'by the validator of a value of it, which calls like this wait for',
 	}[kind];
 	const message = `${path} is locked by the caller itself: called ${inside}, this would wait for ever`;
 	return new DurableJsonError('ERR_LOCK_REENTRANT', message, { path, step: 'lock' });

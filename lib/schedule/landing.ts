@@ -12,7 +12,7 @@ import type { CommitPorts } from '../commit/temp-file.ts';
 import { type CommitSlots, type DocumentJob, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
 import { DurableJsonError } from '../errors.ts';
-import { letGoFirst } from '../lock/arrival.ts';
+import { leadingTo, letGo } from '../lock/arrival.ts';
 import type { Claims, LockMode } from '../lock/claims.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { type FileLock, holdFileLock } from '../lock/file-lock.ts';
@@ -110,9 +110,9 @@ export class Landing {
 	}
 
 	/** An update is to see what was written before it. */
-	#letOthersGoFirst(batch: Batch, target: Target): Promise<void> {
+	async #letOthersGoFirst(batch: Batch, target: Target): Promise<void> {
 		const others = this.#registry.overwritingBefore(batch.firstSequence, this.#lease);
-		return letGoFirst(this.#context.ports.fileSystem, others, target);
+		await letGo(await leadingTo(this.#context.ports.fileSystem, others, target));
 	}
 
 	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */

@@ -111,6 +111,9 @@ export class Lane {
 			get overwrites() {
 				return batch.overwrites;
 			},
+			get updates() {
+				return batch.updates;
+			},
 			get search() {
 				return batch.search;
 			},

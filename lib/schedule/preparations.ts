@@ -54,6 +54,7 @@ export class Preparations {
 			lease,
 			ready: false,
 			overwrites: !isUpdate,
+			updates: isUpdate,
 			settled: submission.whenSettled(),
 			hurry() {
 				hurried = true;

@@ -2,7 +2,7 @@ import { appendFile, open as openFile, readFile, rename, stat, symlink, writeFil
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
@@ -255,6 +255,20 @@ describe('validation', () => {
 		expect((await open({ entrySchema })).state).toEqual([10, 20, 40]);
 	});
 
+	it('gives state and entries their types', async () => {
+		const journal = await openJournal(path(), {
+			initial: { theme: 'light' },
+			schema: z.object({ theme: z.enum(['light', 'dark']) }),
+			entrySchema: z.object({ to: z.enum(['light', 'dark']) }),
+			apply: (state, { to }) => ({ ...state, theme: to }),
+		});
+		expectTypeOf(journal.state).toEqualTypeOf<{ theme: 'light' | 'dark' }>();
+		expectTypeOf(journal.append).parameter(0).toEqualTypeOf<{ to: 'light' | 'dark' }>();
+		await journal.append({ to: 'dark' });
+		expect(journal.state).toEqual({ theme: 'dark' });
+		await journal.close();
+	});
+
 	it('waits in close for what is under way', async () => {
 		const journal = await open({ entrySchema: schema(positive, () => 20) });
 		const appended = journal.append(1);
@@ -262,6 +276,28 @@ describe('validation', () => {
 		await appended;
 		expect((await lines()).at(-1)).toMatchObject({ entries: [1] });
 	});
+
+	it.each(['entrySchema', 'schema'])(
+		'by %s refuses calls of the validator that would wait for it',
+		async (asked) => {
+			let journal: Journal<List, unknown> | undefined;
+			const refused: unknown[] = [];
+			const validate = async (value: unknown): Promise<{ value: unknown }> => {
+				await new Promise(setImmediate);
+				const calls = [journal?.append('inner'), journal?.appendAll(['inner']), journal?.checkpoint()];
+				const settled = await Promise.allSettled(journal === undefined ? [] : calls);
+				for (const each of settled) refused.push(each.status === 'rejected' && each.reason);
+				return { value };
+			};
+			journal = await open({ [asked]: { '~standard': { version: 1, vendor: 'test', validate } } });
+			await journal.append('outer');
+			await journal.checkpoint();
+			const told = coded('ERR_LOCK_REENTRANT', { path: path(), step: 'lock', outcome: 'not_applied' });
+			expect(refused).toEqual([told, told, told]);
+			expect(journal.state).toEqual(['outer']);
+		},
+		5_000,
+	);
 
 	it('is asked for every entry of a replay, and for the state', async () => {
 		const first = await open();
@@ -716,6 +752,20 @@ describe('bad input', () => {
 });
 
 describe('a state that could not be read again', () => {
+	it.each(['with', 'without'])('is refused where JSON cannot hold it, %s a schema', async (how) => {
+		const anything = {
+			'~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+		} as const;
+		const journal = await openJournal<unknown, number>(directory.file('a.journal'), {
+			initial: 0,
+			apply: (_, entry) => BigInt(entry),
+			schema: how === 'with' ? anything : undefined,
+		});
+		await journal.append(1);
+		await expect(journal.checkpoint()).rejects.toEqual(coded('ERR_NOT_SERIALIZABLE', { path: path() }));
+		await journal.close();
+	});
+
 	it('is refused where apply is asynchronous', async () => {
 		const apply = async (state: number): Promise<number> => state + 1;
 		const journal = await openJournal<number, number>(directory.file('a.journal'), {

@@ -1,8 +1,9 @@
 import { rm, writeFile as writeRaw } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { debounce, openJsonFile, withLock, writeJson } from '../../lib/index.ts';
+import { debounce, defaultWriter, openJsonFile, withLock, writeJson } from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { seededRandom } from '../../lib/testing/seeded-random.ts';
@@ -42,9 +43,28 @@ describe('openJsonFile', () => {
 	it('is typed by its schema', async () => {
 		const file = await openJsonFile(directory.file('a.json'), { schema, initial: { count: 1 } });
 		expectTypeOf(file.value).toEqualTypeOf<{ count: number }>();
+		const themed = z.object({ theme: z.enum(['light', 'dark']) });
+		// What begins is of a wider type, and says nothing of what the document may be.
+		await using exact = await openJsonFile(directory.file('c.json'), { schema: themed, initial: { theme: 'light' } });
+		expectTypeOf(exact.value).toEqualTypeOf<{ theme: 'light' | 'dark' }>();
+		const updated = await defaultWriter.update(directory.file('c.json'), (value) => value, {
+			schema: themed,
+			initial: { theme: 'light' },
+		});
+		expectTypeOf(updated).toEqualTypeOf<{ theme: 'light' | 'dark' }>();
 		const optional = await openJsonFile(directory.file('b.json'), { schema });
 		expectTypeOf(optional.value).toEqualTypeOf<{ count: number } | undefined>();
 		await Promise.all([file.close(), optional.close()]);
+	});
+
+	it('an update begins with initial where somebody else has removed the document', async () => {
+		const initial = { count: 10 };
+		await using file = await openJsonFile(directory.file('a.json'), { initial });
+		await file.update(({ count }) => ({ count: count + 1 }));
+		await rm(directory.file('a.json'));
+		expect(await file.update(({ count }) => ({ count: count + 1 }))).toEqual({ count: 11 });
+		expect(await directory.json('a.json')).toEqual({ count: 11 });
+		expect(initial).toEqual({ count: 10 });
 	});
 
 	it("with lock: 'none' it is written, and never updated", async () => {
@@ -215,7 +235,7 @@ describe('ifUnchanged', () => {
 		await file.write({ count: 7 });
 		await rm(directory.file('a.json'));
 		await expect(file.write({ count: 8 })).rejects.toMatchObject({ code: 'ERR_CONFLICT' });
-		expect(await file.update((state) => ({ count: (state?.count ?? 90) + 1 }))).toEqual({ count: 91 });
+		expect(await file.update((state) => ({ count: state.count + 1 }))).toEqual({ count: 1 });
 		await file.write({ count: 9 });
 		expect(await directory.json('a.json')).toEqual({ count: 9 });
 		await file.close();
@@ -536,6 +556,17 @@ describe('migrate', () => {
 		await expect(openJsonFile(path(), { version: 5 })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
 		expect(await directory.json('a.json')).toEqual({ version: 4 });
 		await directory.expectOnly('a.json');
+	});
+
+	it('waits for a validator whose answer has a method then, by whatever library it was made', async () => {
+		const validate = (value: unknown): object =>
+			Object.defineProperty({}, 'then', { value: (resolve: (result: unknown) => void) => resolve({ value }) });
+		const schema = { '~standard': { version: 1, vendor: 'test', validate } } as unknown as StandardSchemaV1<
+			unknown,
+			object
+		>;
+		await using file = await openJsonFile(path(), { version: 1, schema, initial: { version: 1, names: [] } });
+		expect(file.value).toEqual({ version: 1, names: [] });
 	});
 
 	it('no value without the version is written', async () => {

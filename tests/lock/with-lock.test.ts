@@ -260,7 +260,13 @@ describe('who waits for a lock', () => {
 	it('gives up when its signal is aborted', async () => {
 		const file = directory.file('a.json');
 		let letGo = (): void => undefined;
-		const held = withLock(file, () => new Promise<void>((resolve) => (letGo = resolve)));
+		let held: Promise<void> = Promise.resolve();
+		await new Promise<void>((entered) => {
+			held = withLock(file, () => {
+				entered();
+				return new Promise<void>((resolve) => (letGo = resolve));
+			});
+		});
 		const controller = new AbortController();
 		const waiting = withLock(file, () => 'never', { signal: controller.signal });
 		const reason = new Error('not any more');

@@ -1,0 +1,143 @@
+/** What withLock waits for: calls of this thread that were made before it, and others who come to lock. */
+import { AsyncResource } from 'node:async_hooks';
+import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import {
+	createWriter,
+	createWriteStream,
+	debounce,
+	openJsonFile,
+	readJson,
+	type WriteOptions,
+	withLock,
+	writeJson,
+} from '../../lib/index.ts';
+import { useTempDirectory } from '../support/temp-directory.ts';
+
+const directory = useTempDirectory();
+
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+	let open = (): void => undefined;
+	const opened = new Promise<void>((resolve) => {
+		open = resolve;
+	});
+	return { opened, open: () => open() };
+}
+
+function asyncSchema(validate: (value: unknown) => Promise<unknown>): WriteOptions['schema'] {
+	return {
+		'~standard': { version: 1, vendor: 'test', validate: async (value) => ({ value: await validate(value) }) },
+	};
+}
+
+async function* rowsUntil(ended: Promise<void>): AsyncGenerator<number> {
+	yield 1;
+	await ended;
+}
+
+const TIMED_OUT = { code: 'ERR_LOCK_TIMEOUT', step: 'lock', outcome: 'not_applied' };
+
+describe('a validator that takes the lock', () => {
+	/** Its own calls, and those that it causes in another context, where nothing tells that it waits for them. */
+	const elsewhere = new AsyncResource('elsewhere');
+	it.each([
+		['itself', (call: () => Promise<unknown>) => call()],
+		['by way of others', (call: () => Promise<unknown>) => elsewhere.runInAsyncScope(call)],
+	])(
+		'%s, is not kept waiting by one who came for it while an update waited for the value',
+		async (_, by) => {
+			const file = directory.file('a.json');
+			await writeJson(file, 'before');
+			const { opened, open } = gate();
+			const schema = asyncSchema(async (value) => {
+				await opened;
+				return by(() => withLock(file, async () => [await readJson(file), value], { timeoutMs: 2_000 }));
+			});
+			await using other = createWriter();
+			const written = writeJson(file, 1, { schema });
+			const updated = other.update<unknown[]>(file, (list = []) => [...list, 2]);
+			const locked = withLock(file, () => 'locked', { timeoutMs: 2_000 });
+			await sleep(20);
+			open();
+			expect(await locked).toBe('locked');
+			await written;
+			expect(await updated).toEqual(['before', 1, 2]);
+			expect(await withLock(file, () => 'free', { timeoutMs: 2_000 })).toBe('free');
+		},
+		5_000,
+	);
+});
+
+describe('who comes to lock behind one who waits for a call before it', () => {
+	it('waits no longer than its own timeout, and not after its signal', async () => {
+		const file = directory.file('a.json');
+		const { opened, open } = gate();
+		const before = writeJson(file, rowsUntil(opened));
+		const first = withLock(file, () => 'first');
+		// The write has begun: it is not on its way any more.
+		await sleep(20);
+		const controller = new AbortController();
+		const aborted = withLock(file, () => 'never', { signal: controller.signal });
+		await expect(withLock(file, () => 'never', { timeoutMs: 20 })).rejects.toMatchObject(TIMED_OUT);
+		await expect(openJsonFile(file, { lockTimeoutMs: 20 })).rejects.toMatchObject(TIMED_OUT);
+		controller.abort(new Error('given up'));
+		await expect(aborted).rejects.toThrow('given up');
+		const last = withLock(file, () => 'last');
+		open();
+		await before;
+		expect(await Promise.all([first, last])).toEqual(['first', 'last']);
+	}, 5_000);
+
+	it('gets the lock in the order of the calls, whatever each has waited for', async () => {
+		const file = directory.file('a.json');
+		await using slow = createWriter({ strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+		const log: number[] = [];
+		const waiting = Array.from({ length: 40 }, async (_, i) => {
+			if (i % 3 === 0) slow.schedule(file, i);
+			if (i % 7 === 0) await sleep(0);
+			if (i % 5 === 0) void writeJson(directory.file(`${i}.json`), i);
+			await withLock(file, () => log.push(i), i % 4 === 0 ? { signal: AbortSignal.timeout(5_000) } : {});
+		});
+		await Promise.all(waiting);
+		const late = log.filter((i) => i % 7 === 0);
+		expect(log).toEqual([...Array.from({ length: 40 }, (_, i) => i).filter((i) => i % 7 !== 0), ...late]);
+	});
+});
+
+describe('timeoutMs: 0', () => {
+	it('locks what nobody holds, whatever is on its way to other documents', async () => {
+		await using slow = createWriter({ strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+		for (let i = 0; i < 200; i++) slow.schedule(directory.file(`${i}.json`), i);
+		expect(await withLock(directory.file('a.json'), () => 'locked', { timeoutMs: 0 })).toBe('locked');
+		const written = slow.write(directory.file('a.json'), 1);
+		await expect(withLock(directory.file('a.json'), () => 'never', { timeoutMs: 0 })).rejects.toMatchObject(TIMED_OUT);
+		await slow.flush();
+		await written;
+	});
+});
+
+describe('a stream that has ended before', () => {
+	it('is waited for by a lock, whose function may wait for it, and by an update', async () => {
+		const file = directory.file('a.json');
+		const first = createWriteStream(file).end('[1]');
+		await using writer = createWriter();
+		expect(await writer.update<number[]>(file, (list = []) => [...list, 2])).toEqual([1, 2]);
+		const second = createWriteStream(file);
+		second.write('[3');
+		second.end(']');
+		await withLock(file, async () => {
+			await finished(second);
+			expect(await readJson(file)).toEqual([3]);
+		});
+		await finished(first);
+		const failed = createWriteStream(file);
+		const told = once(failed, 'error');
+		failed.end('[4]');
+		failed.destroy(new Error('own'));
+		failed.end();
+		expect(await withLock(file, () => readJson(file))).toEqual([3]);
+		await told;
+	}, 5_000);
+});
