@@ -126,11 +126,10 @@ function held(fileSystem: FileSystem, path: string): readonly Lease[] {
 	if (storage.getStore() === undefined) return [];
 	const leases = leasesHere(fileSystem);
 	if (leases.length === 0) return [];
-	const same = leases.filter((lease) => lease.path === path);
-	if (same.length > 0) return same;
+	if (leases.every((lease) => lease.path === path)) return leases;
 	const key = keyOf(fileSystem, path);
-	if (key === undefined) return [];
-	return leases.filter((lease) => (lease.key ?? keyOf(fileSystem, lease.path)) === key);
+	const leads = (lease: Lease): boolean => key !== undefined && (lease.key ?? keyOf(fileSystem, lease.path)) === key;
+	return leases.filter((lease) => lease.path === path || leads(lease));
 }
 
 /** As {@link leaseOf}, of a document that has been found already. */

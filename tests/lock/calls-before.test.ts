@@ -1,6 +1,7 @@
 /** What withLock waits for: calls of this thread that were made before it, and others who come to lock. */
 import { AsyncResource } from 'node:async_hooks';
 import { once } from 'node:events';
+import { symlink } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -68,6 +69,21 @@ describe('a validator that takes the lock', () => {
 		},
 		5_000,
 	);
+});
+
+describe('a validator of a write under a lock', () => {
+	it('writes under that lock by another spelling of the path as well', async () => {
+		const [file, link] = [directory.file('a.json'), directory.file('link.json')];
+		await writeJson(file, 0);
+		await symlink('a.json', link);
+		const schema = asyncSchema(async (value) => {
+			await writeJson(link, 'by the validator');
+			return value;
+		});
+		await withLock(file, () => writeJson(link, 'validated', { schema }));
+		// Called later, it is the newer value.
+		expect(await readJson(file)).toBe('by the validator');
+	}, 5_000);
 });
 
 describe('who comes to lock behind one who waits for a call before it', () => {
