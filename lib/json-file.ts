@@ -29,8 +29,8 @@ import { type Tracking, Writer } from './writer.ts';
 const MAX_LOOKS = 3;
 
 /**
- * Opens a document: recovers it from what a crash has left, reads it, brings it to this program's version, and validates it;
- * where there is none, `initial` is written. With `lock: 'file'` all of that is one step among the processes that lock it.
+ * Opens a document: recovers it from what a crash has left, as `recover` of it does (a `<document>.tmp` or `.bak` beside a whole
+ * one is removed), reads it, brings it to this program's version, and validates it; where there is none, `initial` is written. With `lock: 'file'` all of that is one step among the processes that lock it.
  *
  * Rejects with ERR_READ_FAILED, ERR_CORRUPT, ERR_VALIDATION (also where `migrate` throws), ERR_UNSUPPORTED (a document of a
  * newer version), as writes and `withLock` do, with the signal's reason, or a TypeError or RangeError of code

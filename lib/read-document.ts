@@ -61,10 +61,19 @@ export async function readDocument(ports: ReadPorts, document: string, signal?: 
 			if (content !== undefined) return source === undefined ? content : { ...content, source, reason: 'aside', error };
 			if (source === undefined) break;
 		}
+		let unreadable: DurableJsonError | undefined;
 		for (const source of await backupsOf(fileSystem, document)) {
-			const content = await unlessBad(read(source));
-			if (content !== undefined) return { ...content, source, reason: 'backup', error };
+			try {
+				return { ...(await read(source)), source, reason: 'backup', error };
+			} catch (backupError) {
+				// One that is bad, or gone, leaves it to the next one.
+				if (!(backupError instanceof DurableJsonError)) throw backupError;
+				if (backupError.code === 'ERR_READ_FAILED' && codeOf(backupError.cause) !== 'ENOENT')
+					unreadable ??= backupError;
+			}
 		}
+		// There was a document: a fallback would take its place.
+		if (missing && unreadable !== undefined) throw unreadable;
 		return { error };
 	}
 }
@@ -115,7 +124,7 @@ async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
 	}
 }
 
-/** A backup that is bad, or gone, leaves it to the next one. */
+/** One that is bad, or gone, leaves it to the backups. */
 async function unlessBad<T>(reading: Promise<T>): Promise<T | undefined> {
 	try {
 		return await reading;

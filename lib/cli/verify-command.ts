@@ -1,5 +1,5 @@
 /** `durable-json verify <file>` */
-import { beginsAsJournal } from '../journal/survey.ts';
+import { beginsAsJournal } from '../commit/condition.ts';
 import { nodeFileSystem } from '../platform/node-file-system.ts';
 import { type Verified, verifyFile } from '../verify.ts';
 import { type Command, EXIT } from './command.ts';

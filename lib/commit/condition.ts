@@ -72,6 +72,21 @@ export async function judgeFile(
 	}
 }
 
+/** What a journal begins with. */
+export const JOURNAL_START = '{"journal":"durable-json",';
+
+/** Does a file begin as a journal does? Rejects with the system's error. */
+export async function beginsAsJournal(fileSystem: FileSystem, file: string): Promise<boolean> {
+	const opened = await fileSystem.open(file, 'read');
+	try {
+		const bytes = new Uint8Array(JOURNAL_START.length);
+		const length = await opened.read(bytes, 0, bytes.length, 0);
+		return Buffer.from(bytes.subarray(0, length)).toString('latin1') === JOURNAL_START;
+	} finally {
+		await opened.close();
+	}
+}
+
 /** Does a file begin with NUL, or hold nothing? One small read tells whether it is worth judging. */
 export async function looksLost(fileSystem: FileSystem, file: string): Promise<boolean> {
 	const opened = await fileSystem.open(file, 'read');

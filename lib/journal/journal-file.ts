@@ -75,12 +75,12 @@ export class JournalFile {
 	/**
 	 * Appends entries as one group, and syncs it. One call at a time.
 	 *
-	 * @param checks whether to make sure that the file still has a name: what is appended to one without is lost. Not to be
-	 * asked each time: Linux gives a file whose times were looked at new ones with the next write, which costs half as much as
-	 * its sync.
+	 * @param assertNamed throws where the file does not have the journal's name any more: what is appended to it is lost. Not to
+	 * be given each time: Linux gives a file whose times were looked at new ones with the next write, which costs half as much
+	 * as its sync.
 	 * @throws AppendFailure after which {@link JournalFile.cutBack} is next, or the file is given up.
 	 */
-	async append(texts: readonly string[], checks: boolean): Promise<void> {
+	async append(texts: readonly string[], assertNamed: (() => void) | undefined): Promise<void> {
 		const { crc, offset, seed, sequence } = this.#end;
 		const line = encodeGroup(seed, crc, sequence + 1, texts);
 		const end = offset + line.bytes.length;
@@ -95,7 +95,11 @@ export class JournalFile {
 		} catch (error) {
 			throw new AppendFailure('sync', error);
 		}
-		if (checks) this.#assertLinked();
+		try {
+			assertNamed?.();
+		} catch (error) {
+			throw new AppendFailure('check', error);
+		}
 		this.#end = { offset: end, sequence: sequence + texts.length, crc: line.crc, seed };
 	}
 
@@ -140,17 +144,6 @@ export class JournalFile {
 	/** Closes a file that another has taken the place of, or that failed. Never rejects. */
 	abandon(): Promise<void> {
 		return closeQuietly(this.#file, this.#path);
-	}
-
-	/** Throws where the file has no name: it was removed, or another was put in its place. */
-	#assertLinked(): void {
-		let cause: unknown = new Error('the file was removed or replaced');
-		try {
-			if (this.#file.statSync().linkCount > 0) return;
-		} catch (error) {
-			cause = error;
-		}
-		throw new AppendFailure('check', cause);
 	}
 
 	async #allocate(end: Bytes): Promise<void> {

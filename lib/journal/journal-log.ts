@@ -89,7 +89,7 @@ export class JournalLog {
 		try {
 			const nowMs = this.#ports.clock.monotonicMs();
 			const checks = nowMs - this.#checkedMs >= CHECK_MS;
-			await this.#file.append(texts, checks);
+			await this.#file.append(texts, checks ? () => this.#assertNamed() : undefined);
 			if (checks) this.#checkedMs = nowMs;
 		} catch (error) {
 			if (!(error instanceof AppendFailure)) throw error;
@@ -200,6 +200,11 @@ export class JournalLog {
 			// What made the group fail is what counts.
 			return false;
 		}
+	}
+
+	#assertNamed(): void {
+		const found = this.#ports.fileSystem.sync.lstat(this.#target.file);
+		if (found?.identity !== this.#file.identity) throw new Error('the file was removed or replaced');
 	}
 
 	/** The file must be the one at the path: nobody else's is replaced. */

@@ -6,6 +6,7 @@
  */
 import { constants } from 'node:buffer';
 import { crc32 } from 'node:zlib';
+import { JOURNAL_START } from '../commit/condition.ts';
 import { DurableJsonError, messageOf } from '../errors.ts';
 import type { Bytes } from '../types.ts';
 
@@ -22,8 +23,7 @@ const GROUP_START = '{"prev":"';
 const TRAILER = /^,"crc":"([0-9a-f]{8})"\}$/;
 export const TRAILER_BYTES: Bytes = 18;
 
-/** The first bytes of every journal. */
-export const BASE_START = '{"journal":"durable-json",';
+/** What every journal begins with. */
 const BASE_HEAD = /^\{"journal":"durable-json","version":([1-9]\d*),/;
 const BASE_HEAD_1 = /^\{"journal":"durable-json","version":1,"id":"([0-9a-f]{16})","seq":(0|[1-9]\d{0,15}),"state":/;
 const GROUP_HEAD = /^\{"prev":"([0-9a-f]{8})","seq":([1-9]\d{0,15}),"entries":(?=\[)/;
@@ -126,8 +126,8 @@ export function encodeGroup(seed: number, prev: number, sequence: number, texts:
 
 /** Does this begin as a journal does, as far as it goes? */
 export function beginsAsBase(bytes: Buffer): boolean {
-	const start = bytes.toString('latin1', 0, BASE_START.length);
-	return BASE_START.startsWith(start);
+	const start = bytes.toString('latin1', 0, JOURNAL_START.length);
+	return JOURNAL_START.startsWith(start);
 }
 
 /**

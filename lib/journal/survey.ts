@@ -3,7 +3,6 @@ import { DurableJsonError } from '../errors.ts';
 import type { FileSystem, OpenFile } from '../ports/file-system.ts';
 import type { Bytes } from '../types.ts';
 import { closeQuietly, guarded, readGroups } from './read-file.ts';
-import { BASE_START } from './record.ts';
 import { JournalScanner } from './scanner.ts';
 
 /** What is in the file of a journal. */
@@ -26,18 +25,6 @@ export interface SurveyOptions {
 	/** Told of the entries, those of a line together, with the sequence of the first. */
 	readonly onEntries?: ((sequence: number, entries: readonly unknown[]) => Promise<void>) | undefined;
 	readonly onProgress?: ((readBytes: Bytes, sizeBytes: Bytes) => void) | undefined;
-}
-
-/** Does a file begin as a journal does? */
-export async function beginsAsJournal(fileSystem: FileSystem, path: string): Promise<boolean> {
-	const bytes = new Uint8Array(BASE_START.length);
-	const file = await guarded(path, 'open', () => fileSystem.open(path, 'read'));
-	try {
-		const length = await guarded(path, 'read', () => file.read(bytes, 0, bytes.length, 0));
-		return Buffer.from(bytes.subarray(0, length)).toString('latin1') === BASE_START;
-	} finally {
-		await closeQuietly(file, path);
-	}
 }
 
 /**

@@ -27,6 +27,8 @@ export interface Examined {
 	judgement?: Judgement;
 	/** Why it cannot be what the document is restored from. */
 	refused?: string | undefined;
+	/** What it holds could not be read. */
+	isUnreadable?: boolean;
 }
 
 /** What a document is restored from. */
@@ -56,6 +58,8 @@ export interface Finding {
 	/** What its name promises. */
 	readonly format: JsonFormat | undefined;
 	readonly found: DocumentCondition;
+	/** It begins as a journal does, which ends in ways of its own, and is recovered when it is opened. */
+	readonly isJournal: boolean;
 	readonly judgement: Judgement | undefined;
 	readonly examined: readonly Examined[];
 	readonly source: Source | undefined;
@@ -105,18 +109,19 @@ export function decide(finding: Finding, { classic, byMatch }: DecideOptions): D
 /** Was there ever a whole document? A bad one or a bad survivor says so; the beginnings of a first write do not. */
 function outcomeWithoutSource({ found, examined }: Finding): 'lost' | 'absent' {
 	const lost = examined.some(
-		({ companion, judgement, liveness }) =>
-			companion.kind !== 'tmp' && judgement !== undefined && liveness?.liveness !== 'live',
+		({ companion, judgement, liveness, isUnreadable }) =>
+			companion.kind !== 'tmp' && (judgement !== undefined || isUnreadable) && liveness?.liveness !== 'live',
 	);
 	return found !== 'missing' || lost ? 'lost' : 'absent';
 }
 
 function explain(
-	{ found, format, judgement, examined, source }: Finding,
+	{ found, format, isJournal, judgement, examined, source }: Finding,
 	outcome: Decision['outcome'],
 	byMatch: boolean,
 ): string {
 	if (found === 'good') return 'it is whole';
+	if (isJournal) return 'it is a journal, which is recovered when it is opened: it is left as it is';
 	if (found === 'unjudged') {
 		const unread = byMatch ? 'match does not name it' : 'its name says nothing of JSON';
 		return `${format === undefined ? unread : 'it is no file'}: it is left as it is`;
@@ -131,6 +136,9 @@ function explain(
 		malformed: `it is no JSON ${place}`,
 	}[found];
 	if (source !== undefined) return `${what}; ${path.basename(source.path)} is the newest whole survivor`;
+	if (outcome === 'lost' && examined.some(({ isUnreadable }) => isUnreadable)) {
+		return `${what}, and what it might be restored from cannot be looked at`;
+	}
 	if (outcome === 'lost') return `${what}, and nothing whole is left to restore it from`;
 	const live = examined.some(({ liveness }) => liveness?.liveness === 'live');
 	if (!live && found === 'missing' && examined.some(mayBePutBack)) {

@@ -1,6 +1,6 @@
 /** Looks at a document and the files beside it: what each is, and which is the newest whole survivor. Nothing is changed here. */
 import path from 'node:path';
-import { formatOf, judgeFile, looksLost } from '../commit/condition.ts';
+import { beginsAsJournal, formatOf, judgeFile, looksLost } from '../commit/condition.ts';
 import { type AgeLimit, type LivenessVerdict, withLiveness } from '../commit/liveness.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { codeOf, messageOf } from '../errors.ts';
@@ -53,8 +53,11 @@ async function lookAt(context: ExamineContext, group: Group): Promise<Decision |
 	const document = path.join(context.directory, group.document);
 	const stat = await fileSystem.lstat(document);
 	if (!context.named && !(await isRemarkable(context, group, document, stat))) return undefined;
-	const judged = group.format !== undefined && stat?.kind === 'file';
-	const judgement = judged ? await judgeFile(fileSystem, document, group.format, { signal }) : undefined;
+	const isJudged = group.format !== undefined && stat?.kind === 'file';
+	const judged = isJudged ? await judgeFile(fileSystem, document, group.format, { signal }) : undefined;
+	const isBad = judged !== undefined && judged.condition !== 'good';
+	const isJournal = isBad && (await beginsAsJournal(fileSystem, document));
+	const judgement = isJournal ? undefined : judged;
 	const found = judgement?.condition ?? (stat === undefined ? 'missing' : 'unjudged');
 	const examined = await examineCompanions(context, group, found === 'missing');
 	if (!context.named && found === 'missing' && examined.length === 0) return undefined;
@@ -63,7 +66,7 @@ async function lookAt(context: ExamineContext, group: Group): Promise<Decision |
 	const awaited = found === 'missing' && examined.some(mayBePutBack);
 	const source = stands || awaited ? undefined : await findSource(context, group, examined);
 	const { format } = group;
-	return decide({ document, format, found, judgement, examined, source }, context);
+	return decide({ document, format, found, isJournal, judgement, examined, source }, context);
 }
 
 /** A document moved aside that is bad is nothing to wait for. */
@@ -214,6 +217,7 @@ async function refuse(context: ExamineContext, group: Group, candidate: Examined
 		// Others have removed it, or given it another name: everything is looked at anew.
 		if (codeOf(error) === 'ENOENT') throw error;
 		context.onFailure(candidate.path, error);
+		candidate.isUnreadable = companion.kind === 'backup';
 		return cannotBeOpened(error);
 	}
 	const { condition, endsInNumber } = candidate.judgement;

@@ -97,7 +97,7 @@ describe('a disk that fails', () => {
 		const clock = { epochMs: () => nowMs, monotonicMs: () => nowMs, schedule: () => () => {} };
 		const { disk, journal, again } = await onDisk({ clock });
 		nowMs = 1000;
-		disk.fail('fstat', { code: 'EIO' });
+		disk.fail('lstat', { code: 'EIO' });
 		await expect(journal.append('unknown')).rejects.toEqual(
 			coded('ERR_WRITE_FAILED', { step: 'check', outcome: 'unknown' }),
 		);
@@ -106,6 +106,22 @@ describe('a disk that fails', () => {
 		for (const state of [disk.processCrashState(), ...disk.crashStates().map((each) => each.disk)]) {
 			expect((await again(state)).state).toEqual(['before', 'after']);
 		}
+	});
+
+	it.each([
+		['renamed, as a rotation of logs does', (disk: SimulatedDisk) => disk.sync.rename('/data/a', '/data/a.1')],
+		['replaced', (disk: SimulatedDisk) => disk.sync.rename('/data/other', '/data/a')],
+	])('a file that is %s is told: what is appended to it would not come back', async (_what, change) => {
+		let nowMs = 0;
+		const clock = { epochMs: () => nowMs, monotonicMs: () => nowMs, schedule: () => () => {} };
+		const { disk, journal } = await onDisk({ clock });
+		disk.plantFile('/data/other', '{}');
+		change(disk);
+		nowMs = 1000;
+		await expect(journal.append('lost')).rejects.toEqual(
+			coded('ERR_WRITE_FAILED', { step: 'check', outcome: 'unknown' }),
+		);
+		await expect(journal.append('never')).rejects.toEqual(coded('ERR_JOURNAL_BROKEN'));
 	});
 
 	it('where a file is closed changes nothing: what it holds is durable', async () => {

@@ -32,7 +32,7 @@ afterAll(async () => {
 test('the tarball holds the code, its sources and the texts, and nothing else', () => {
 	expect(packedFiles).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'README.md', 'dist/index.d.ts']));
 	const texts = /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|docs\/\w+|docs\/formats\/.+)\.md)$/;
-	const report = /^docs\/benchmarks\/(report\.html|[\w-]+\.svg)$/;
+	const report = /^docs\/benchmarks\/(report\.html|results\.json|[\w-]+\.svg)$/;
 	const code = /^(dist\/.+\.(js|d\.ts)(\.map)?|lib\/.+\.ts)$/;
 	expect(packedFiles.filter((file) => ![texts, report, code].some((kind) => kind.test(file)))).toEqual([]);
 });

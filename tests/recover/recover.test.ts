@@ -1,12 +1,13 @@
-import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { formatQuarantinedName } from '../../lib/commit/kept-name.ts';
 import { formatOrder } from '../../lib/commit/temp-name.ts';
-import { openPendingFile, recover } from '../../lib/index.ts';
+import { openJournal, openPendingFile, readJson, recover } from '../../lib/index.ts';
+import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
-import { backupPath, DOCUMENT, good, scene, tempPath, torn } from './support.ts';
+import { backupPath, DOCUMENT, good, type Scene, scene, tempPath, torn } from './support.ts';
 
 const directory = useTempDirectory();
 const TMP = `${DOCUMENT}.tmp`;
@@ -445,5 +446,60 @@ describe('on a real disk', () => {
 		await utimes(directory.file(name), new Date(0), new Date(0));
 		await recover(directory.path);
 		await directory.expectOnly('state.json');
+	});
+});
+
+describe('backups that the disk does not give', () => {
+	const refusing = (stage: Scene): FileSystem => {
+		const refuse = (file: string): void => {
+			if (file.includes('.dj1b')) throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+		};
+		return new Proxy<FileSystem>(stage.disk, {
+			get(disk, key) {
+				const value: unknown = Reflect.get(disk, key, disk);
+				if (key !== 'open' && key !== 'readFile') return typeof value === 'function' ? value.bind(disk) : value;
+				return async (file: string, ...rest: unknown[]) => {
+					refuse(file);
+					return (value as (...args: unknown[]) => unknown).call(disk, file, ...rest);
+				};
+			},
+		});
+	};
+
+	it('are no reason for a fallback: there was a document', async () => {
+		const stage = scene({ [backupPath(1)]: good(1), [backupPath(2)]: good(2) });
+		const fallback = readJson(DOCUMENT, { fileSystem: refusing(stage), fallback: 'none' });
+		await expect(fallback).rejects.toMatchObject({ code: 'ERR_READ_FAILED', cause: { code: 'EACCES' } });
+		expect(await readJson(DOCUMENT, { fileSystem: stage.disk, fallback: 'none' })).toMatchObject({ version: 1 });
+	});
+
+	it.each([
+		['missing', {}],
+		['torn', { [DOCUMENT]: torn(3) }],
+	])('leave a document that is %s lost, and the report says why', async (_found, files) => {
+		const stage = scene({ ...files, [backupPath(1)]: good(1), [backupPath(2)]: good(2) });
+		const { documents, failures } = await stage.recover(DOCUMENT, { fileSystem: refusing(stage) });
+		expect(documents[0]).toMatchObject({ outcome: 'lost', why: expect.stringContaining('cannot be looked at') });
+		expect(failures).toHaveLength(2);
+	});
+});
+
+describe('a journal', () => {
+	it.each(['j.json', 'j.jsonl'])('is no document, whatever its name and how it ends: %s', async (name) => {
+		const file = directory.file(name);
+		const journal = await openJournal<number, number>(file, { initial: 0, apply: (count, add) => count + add });
+		await journal.append(1);
+		await writeFile(`${file}.bak`, '{"old":1}\n');
+		expect((await recover(directory.path)).documents[0]).toMatchObject({ outcome: 'kept' });
+		await journal.append(1);
+		await journal.close();
+		await writeFile(`${file}.bak`, '{"old":1}\n');
+		await appendFile(file, '{"prev":"cut o');
+		const cut = { outcome: 'kept', found: 'unjudged', why: expect.stringContaining('a journal') };
+		expect((await recover(directory.path)).documents).toMatchObject([cut]);
+		expect((await recover(file)).documents).toMatchObject([cut]);
+		const again = await openJournal<number, number>(file, { initial: 0, apply: (count, add) => count + add });
+		expect(again.state).toBe(2);
+		await again.close();
 	});
 });

@@ -14,7 +14,9 @@ import {
 	recover,
 	throttle,
 	withLock,
+	writeFile,
 	writeJson,
+	writeJsonLines,
 } from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
@@ -125,4 +127,14 @@ it.each([
 	await writeJson(directory.file('a.json'), document, { [option]: value });
 	const [replacer, space] = (option === 'replacer' ? [value] : [undefined, value]) as [never, never];
 	expect(await directory.text('a.json')).toBe(`${JSON.stringify(document, replacer, space)}\n`);
+});
+
+it('ports of a single write are refused: it would go to the real disk', async () => {
+	const file = directory.file('a.json');
+	for (const options of [{ fileSystem: new SimulatedDisk() }, { clock: new ManualClock() }] as never[]) {
+		await expect(writeJson(file, 1, options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+		await expect(writeJsonLines(file, [1], options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+		await expect(writeFile(file, 'x', options)).rejects.toThrow('createWriter');
+	}
+	await directory.expectOnly();
 });
