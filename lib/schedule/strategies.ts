@@ -27,7 +27,7 @@ export interface DebounceOptions {
 
 /** Waits for a pause: for values that come in bursts, of which the last one counts. */
 export function debounce(options: DebounceOptions): Strategy {
-	const given = asOptions<DebounceOptions>(options, 'an object such as { waitMs: 100 }');
+	const given = asOptions<DebounceOptions>(options, 'an object such as { waitMs: 100 }', 'options of debounce');
 	const waitMs = checkPositive('waitMs', given.waitMs);
 	const maxWaitMs = checkPositive('maxWaitMs', given.maxWaitMs ?? 10 * waitMs);
 	if (maxWaitMs < waitMs) throw argumentOutOfRange('options.maxWaitMs', `at least waitMs (${waitMs})`, maxWaitMs);
@@ -42,7 +42,7 @@ export interface ThrottleOptions {
 
 /** Commits at once, and then at most once in an interval: for a disk that is to be written at a known rate. */
 export function throttle(options: ThrottleOptions): Strategy {
-	const given = asOptions<ThrottleOptions>(options, 'an object such as { intervalMs: 1000 }');
+	const given = asOptions<ThrottleOptions>(options, 'an object such as { intervalMs: 1000 }', 'options of throttle');
 	const intervalMs = checkPositive('intervalMs', given.intervalMs);
 	return strategy(({ oldestMs, lastStartMs }) => (lastStartMs === undefined ? oldestMs : lastStartMs + intervalMs), {
 		maxWaitMs: intervalMs,
@@ -59,7 +59,11 @@ export interface BatchOptions {
 
 /** Commits one value for a number of calls, or for a time: for a steady stream of which few values need to be kept. */
 export function batch(options: BatchOptions): Strategy {
-	const given = asOptions<BatchOptions>(options, 'an object such as { maxWrites: 100, maxWaitMs: 1000 }');
+	const given = asOptions<BatchOptions>(
+		options,
+		'an object such as { maxWrites: 100, maxWaitMs: 1000 }',
+		'options of batch',
+	);
 	const maxWrites = checkInteger('options.maxWrites', given.maxWrites, 1, Number.MAX_SAFE_INTEGER);
 	const maxWaitMs = checkPositive('maxWaitMs', given.maxWaitMs);
 	return strategy(({ oldestMs, writes }) => (writes >= maxWrites ? oldestMs : oldestMs + maxWaitMs), { maxWaitMs });
@@ -82,7 +86,11 @@ const RESERVE = 2;
  * takes more than twice as long as the last few.
  */
 export function adaptive(options: AdaptiveOptions): Strategy {
-	const given = asOptions<AdaptiveOptions>(options, 'an object such as { maxStalenessMs: 5000 }');
+	const given = asOptions<AdaptiveOptions>(
+		options,
+		'an object such as { maxStalenessMs: 5000 }',
+		'options of adaptive',
+	);
 	const maxStalenessMs = checkPositive('maxStalenessMs', given.maxStalenessMs);
 	const share = checkPositive('targetShare', given.targetShare ?? 0.1, 1);
 	return strategy(

@@ -96,12 +96,12 @@ describe('options that are no object', () => {
 		['throttle', throttle, { intervalMs: 1000 }, '{ intervalMs: 1000 }'],
 		['batch', batch, { maxWrites: 100, maxWaitMs: 1000 }, '{ maxWrites: 100, maxWaitMs: 1000 }'],
 		['adaptive', adaptive, { maxStalenessMs: 5000 }, '{ maxStalenessMs: 5000 }'],
-	])('are told what %s takes', async (_name, make, example, shown) => {
+	])('are told what %s takes', async (name, make, example, shown) => {
 		const call = make as unknown as (options: unknown) => unknown;
 		for (const options of [5, null, '5 s']) {
 			expect(await failureOf(() => call(options))).toMatchObject({
 				code: 'ERR_INVALID_ARGUMENT',
-				message: expect.stringContaining(`options must be an object such as ${shown}; got `),
+				message: expect.stringContaining(`options of ${name} must be an object such as ${shown}; got `),
 			});
 		}
 		expect(call(example)).toBeTypeOf('function');
