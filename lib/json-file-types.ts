@@ -4,7 +4,9 @@ import type { RecoveredDocument } from './recovery/report.ts';
 import type { FileOptions, UpdateOptions, WriteOptions, WriteReceipt } from './types.ts';
 import type { WriterOptions } from './writer-types.ts';
 
-/** Options of `openJsonFile`. */
+/**
+ * Options of `openJsonFile`. `lockTimeoutMs` is also how long opening waits for the lock of the document, whatever `lock` says.
+ */
 export interface JsonFileOptions<T = unknown>
 	extends Pick<WriterOptions, 'strategy' | 'lock' | 'lockTimeoutMs' | 'recovery' | 'fileSystem' | 'clock'>,
 		Pick<WriteOptions, 'replacer' | 'space' | 'finalNewline' | 'strict' | 'durability' | 'mode' | 'backups'> {

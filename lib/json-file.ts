@@ -30,7 +30,9 @@ const MAX_LOOKS = 3;
 
 /**
  * Opens a document: recovers it from what a crash has left, as `recover` of it does (a `<document>.tmp` or `.bak` beside a whole
- * one is removed), reads it, brings it to this program's version, and validates it; where there is none, `initial` is written. With `lock: 'file'` all of that is one step among the processes that lock it.
+ * one is removed), reads it, brings it to this program's version, and validates it; where there is none, `initial` is written.
+ * It is locked meanwhile, as by `withLock`, whatever `lock` says, and opening waits `lockTimeoutMs` for that; with
+ * `lock: 'file'` all of it is one step among the processes that lock it.
  *
  * Rejects with ERR_READ_FAILED, ERR_CORRUPT, ERR_VALIDATION (also where `migrate` throws), ERR_UNSUPPORTED (a document of a
  * newer version), as writes and `withLock` do, with the signal's reason, or a TypeError or RangeError of code
@@ -126,6 +128,7 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	#events = 0;
 	/** The event that they come from. */
 	#takenFrom = 0;
+	#isClosed = false;
 
 	constructor(path: string, writer: Writer, options: CheckedOptions<T>) {
 		this.path = path;
@@ -155,6 +158,7 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	}
 
 	async write(value: T | (() => T), options?: JsonFileWriteOptions): Promise<WriteReceipt> {
+		this.#assertOpen();
 		const { signal, durability, ifUnchanged = this.#options.ifUnchanged } = asOptions<JsonFileWriteOptions>(options);
 		checkBoolean('options.ifUnchanged', ifUnchanged);
 		const { write, schema } = this.#options;
@@ -166,6 +170,7 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 		fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
 		options?: Pick<UpdateOptions, 'signal' | 'durability'>,
 	): Promise<T> {
+		this.#assertOpen();
 		const { signal, durability } = asOptions<UpdateOptions>(options);
 		const { write, schema, initial } = this.#options;
 		// Somebody else may have removed the document since it was opened.
@@ -197,11 +202,18 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	}
 
 	close(): Promise<void> {
+		this.#isClosed = true;
 		return this.#writer.close();
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
 		return this.close();
+	}
+
+	#assertOpen(): void {
+		if (!this.#isClosed) return;
+		const message = `the document ${this.path} was closed here: nothing was done`;
+		throw new DurableJsonError('ERR_CLOSED', message, { path: this.path, step: 'submit' });
 	}
 
 	#tracking(ifUnchanged: boolean): Tracking {

@@ -102,6 +102,11 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 	}
 
 	close(): Promise<void> {
+		try {
+			this.#assertOutside();
+		} catch (error) {
+			return Promise.reject(error);
+		}
 		this.#closing ??= this.#close();
 		return this.#closing;
 	}

@@ -108,8 +108,8 @@ export interface Journal<State, Entry> extends AsyncDisposable {
 	 * way, become durable together; they keep the order of the calls.
 	 *
 	 * Rejects with what `apply` throws, ERR_NOT_SERIALIZABLE, ERR_VALIDATION, ERR_QUEUE_FULL, ERR_CLOSED,
-	 * ERR_LOCK_REENTRANT (called by a validator of the journal), ERR_JOURNAL_BROKEN, or ERR_WRITE_FAILED; that one has the outcome `unknown` where the entry may come back when the
-	 * journal is opened after a crash. An entry whose append rejected is not part of {@link Journal.state}.
+	 * ERR_LOCK_REENTRANT (called by a validator of the journal), ERR_JOURNAL_BROKEN, or ERR_WRITE_FAILED; that one has the
+	 * outcome `unknown` where the entry may come back when the journal is opened after a crash. An entry whose append rejected is not part of {@link Journal.state}.
 	 */
 	append(entry: Entry): Promise<AppendReceipt>;
 	/** Appends several as one: all of them become durable, or none, also where the power fails. */
@@ -131,7 +131,10 @@ export interface Journal<State, Entry> extends AsyncDisposable {
 	 * where that entry is part of a checkpoint already.
 	 */
 	entries(from?: number): AsyncIterable<JournalEntry<Entry>>;
-	/** Writes what was appended before this call, and lets go of the file. Appends after it reject with ERR_CLOSED. */
+	/**
+	 * Writes what was appended before this call, and lets go of the file. Appends after it reject with ERR_CLOSED. Called by a
+	 * validator of the journal it rejects with ERR_LOCK_REENTRANT, and the journal stays open.
+	 */
 	close(): Promise<void>;
 	/** As {@link Journal.close}. */
 	[Symbol.asyncDispose](): Promise<void>;

@@ -33,6 +33,8 @@ export class Lane {
 	readonly #pacer: Pacer;
 	/** In the order of their calls; newer calls join the last one while it is open. */
 	readonly #batches = new Map<Batch, Travellers & { settled: Promise<void> }>();
+	/** Of the flushSync that it is being committed by. */
+	#committingSync: SyncLanding[] | undefined;
 	#tail: Batch | undefined;
 	readonly #landing: Landing;
 	#lastCommit: Promise<void> = Promise.resolve();
@@ -140,21 +142,29 @@ export class Lane {
 	 * @param upTo nothing that waits behind this batch
 	 */
 	commitSync(landings: SyncLanding[], upTo?: Batch): void {
+		// Those whom it waits for come here again, as a batch that has begun with an update has got a write since: they go first.
+		if (this.#committingSync === landings) return;
+		const outer = this.#committingSync;
+		this.#committingSync = landings;
 		const batches = [...this.#batches.keys()];
 		const { ports, counters, lock, base } = this.#context;
-		commitBatchesSync({
-			ports,
-			path: this.#path,
-			lease: this.#lease,
-			batches: upTo === undefined ? batches : batches.slice(0, batches.indexOf(upTo) + 1),
-			own: [...this.#batches.values()],
-			active: this.#landing.active,
-			lock: lock.mode,
-			base,
-			counters,
-			landings,
-			onSettled: () => this.#pacer.changed(),
-		});
+		try {
+			commitBatchesSync({
+				ports,
+				path: this.#path,
+				lease: this.#lease,
+				batches: upTo === undefined ? batches : batches.slice(0, batches.indexOf(upTo) + 1),
+				own: [...this.#batches.values()],
+				active: this.#landing.active,
+				lock: lock.mode,
+				base,
+				counters,
+				landings,
+				onSettled: () => this.#pacer.changed(),
+			});
+		} finally {
+			this.#committingSync = outer;
+		}
 	}
 
 	get #registry(): ReturnType<typeof documentRegistry> {

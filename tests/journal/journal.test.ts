@@ -284,7 +284,12 @@ describe('validation', () => {
 			const refused: unknown[] = [];
 			const validate = async (value: unknown): Promise<{ value: unknown }> => {
 				await new Promise(setImmediate);
-				const calls = [journal?.append('inner'), journal?.appendAll(['inner']), journal?.checkpoint()];
+				const calls = [
+					journal?.append('inner'),
+					journal?.appendAll(['inner']),
+					journal?.checkpoint(),
+					journal?.close(),
+				];
 				const settled = await Promise.allSettled(journal === undefined ? [] : calls);
 				for (const each of settled) refused.push(each.status === 'rejected' && each.reason);
 				return { value };
@@ -293,7 +298,7 @@ describe('validation', () => {
 			await journal.append('outer');
 			await journal.checkpoint();
 			const told = coded('ERR_LOCK_REENTRANT', { path: path(), step: 'lock', outcome: 'not_applied' });
-			expect(refused).toEqual([told, told, told]);
+			expect(refused).toEqual([told, told, told, told]);
 			expect(journal.state).toEqual(['outer']);
 		},
 		5_000,

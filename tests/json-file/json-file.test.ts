@@ -25,7 +25,9 @@ describe('openJsonFile', () => {
 		await file.write(() => ({ count: 6 }));
 		expect(file.value).toEqual({ count: 6 });
 		await file.close();
-		await expect(file.write({ count: 7 })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+		const closed = { code: 'ERR_CLOSED', message: `the document ${file.path} was closed here: nothing was done` };
+		await expect(file.write({ count: 7 })).rejects.toMatchObject(closed);
+		await expect(file.update((value) => value)).rejects.toMatchObject(closed);
 		await using again = await openJsonFile(directory.file('a.json'), { initial: { count: 0 } });
 		expect(again.value).toEqual({ count: 6 });
 		expect(openFilesIn(directory.path)).toEqual([]);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createWriter, debounce, type JsonWriter } from '../../lib/index.ts';
+import { createWriter, debounce, immediate, type JsonWriter, writeJson } from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
@@ -18,6 +18,28 @@ const increment = (value: Counter | undefined): Counter => ({ count: (value?.cou
 
 it('an update of one writer is not lost where flushSync of another lands at any moment', async () => {
 	for (let turns = 0; turns < 30; turns++) await interrupt(directory.file(`${turns}.json`), turns);
+});
+
+it('tells of an asynchronous update of another writer, where a write has joined an update that was called before it', async () => {
+	const file = directory.file('a.json');
+	await writeJson(file, []);
+	const holding = createWriter({ strategy: debounce({ waitMs: 60_000 }) });
+	const other = createWriter({ strategy: immediate() });
+	const calls: Promise<unknown>[] = [holding.update<number[]>(file, (list = []) => [...list, 1])];
+	const begun = new Promise<void>((begin) => {
+		calls.push(
+			other.update<number[]>(file, async (list = []) => {
+				begin();
+				await sleep(50);
+				return [...list, 2];
+			}),
+		);
+	});
+	await begun;
+	calls.push(holding.write(file, ['written']));
+	expect(() => holding.flushSync()).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED', step: 'update' }));
+	await Promise.all([...calls, holding.close(), other.close()]);
+	expect(await directory.json('a.json')).toEqual(['written']);
 });
 
 async function interrupt(path: string, turns: number): Promise<void> {
