@@ -14,6 +14,12 @@ const LONGEST = [
 	'json/large',
 ].map((name) => `tests/${name}.test.ts`);
 
+/** What depends on no version of Node: states of the simulated disk, and what the disk of the system does with large files. */
+const NOT_BRIEF = [
+	'crash/**',
+	...['large', 'recovery-size', 'power-cut', 'kill-recovery'].map((name) => `disk/${name}.test.ts`),
+];
+
 /** No worker sits idle at the end. On a fresh clone vitest knows no durations, and would begin with the largest files. */
 class LongestFirst extends BaseSequencer {
 	override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -29,7 +35,11 @@ const config: ReturnType<typeof defineConfig> = defineConfig(({ mode }) => ({
 	test: {
 		include: ['tests/**/*.test.ts'],
 		// On Windows, or a node.exe under Wine: npm run test:windows.
-		exclude: ['**/node_modules/**', 'tests/windows/**'],
+		exclude: [
+			'**/node_modules/**',
+			'tests/windows/**',
+			...(mode === 'brief' ? NOT_BRIEF.map((name) => `tests/${name}`) : []),
+		],
 		// Processes, not threads: tests change the umask, the working directory and limits, which threads share.
 		pool: 'forks',
 		// Two at least: many tests wait for the disk, or for a child.

@@ -7,9 +7,9 @@ import { expect, it } from 'vitest';
 import { DurableJsonError, type Journal, openJournal } from '../../lib/index.ts';
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { BRIEF, LONG } from '../support/crash-promises.ts';
+import { LONG } from '../support/crash-promises.ts';
 
-const RUNS = LONG ? 5000 : BRIEF ? 50 : 300;
+const RUNS = LONG ? 5000 : 300;
 const PATH = '/data/a.journal';
 
 type List = readonly number[];

@@ -1,6 +1,6 @@
 /** A journal on a disk that crashes at every call: what was acknowledged is there, once, in its order, and nothing torn. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { BRIEF, Census, LONG } from '../support/crash-promises.ts';
+import { Census, LONG } from '../support/crash-promises.ts';
 import { type ExploreOptions, exploreCrashes } from '../support/simulation.ts';
 import { type Act, acts, check, type Prepare, scenario } from './journal-acts.ts';
 
@@ -11,7 +11,7 @@ async function explore(act: Act, options: ExploreOptions = {}, prepare?: Prepare
 	const made = scenario(act, (disk) => disk, prepare);
 	const { semantics = 'posix', capacityBytes } = options.disk ?? {};
 	const counted = census.counting(`${semantics}, ${capacityBytes}`, check);
-	census.add(await exploreCrashes(made, counted, { statesMax: BRIEF ? 16 : 64, ...options }));
+	census.add(await exploreCrashes(made, counted, { statesMax: 64, ...options }));
 }
 
 describe('loses nothing through a crash at any call of', () => {
@@ -39,7 +39,7 @@ describe('loses nothing where once, or from then on, there fails', () => {
 	const calls = ['dataSync', 'sync', 'write', 'syncDirectory', 'rename', 'link', 'truncate', 'open', 'fstat'] as const;
 	it.each(calls)('%s', async (name) => {
 		for (const times of [1, Number.POSITIVE_INFINITY]) {
-			for (const nth of BRIEF ? [2] : [1, 2, 3]) {
+			for (const nth of [1, 2, 3]) {
 				for (const act of chosen) {
 					await explore(act, { statesMax: 8 }, (disk) => disk.fail(name, { code: 'EIO', nth, times }));
 				}
@@ -55,7 +55,7 @@ describe('loses nothing where once, or from then on, there fails', () => {
 
 	it('a part of a write', async () => {
 		for (const bytes of [1, 20]) {
-			for (const nth of BRIEF ? [3] : [1, 3, 4, 5]) {
+			for (const nth of [1, 3, 4, 5]) {
 				for (const act of chosen) {
 					await explore(act, { statesMax: 8 }, (disk) => disk.shortWrite({ bytes, nth }));
 				}
@@ -64,7 +64,7 @@ describe('loses nothing where once, or from then on, there fails', () => {
 	});
 });
 
-const enough = BRIEF ? 1_000 : 3_000;
+const enough = 3_000;
 it(`loses nothing in more than ${enough} different states`, () => {
 	expect(census.distinct).toBeGreaterThan(enough);
 });

@@ -16,11 +16,11 @@ import {
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { BRIEF, LONG, temps } from '../support/crash-promises.ts';
+import { LONG, temps } from '../support/crash-promises.ts';
 import { drive, History } from '../support/simulation.ts';
 import { textOf, version } from './scenarios.ts';
 
-const RUNS = LONG ? 20_000 : BRIEF ? 50 : 250;
+const RUNS = LONG ? 20_000 : 250;
 /** As many of the long run as fit; one program that takes so long hangs. */
 const LIMITS = LONG ? { interruptAfterTimeLimit: 1_200_000, timeout: 60_000 } : {};
 

@@ -1,13 +1,13 @@
 /** The next start after every crash of every program, itself cut off at every call, and the recovery after that. */
 import { afterAll, expect, it } from 'vitest';
 import { openPendingFile, recover } from '../../lib/index.ts';
-import { BRIEF, Census, LONG, temps } from '../support/crash-promises.ts';
+import { Census, LONG, temps } from '../support/crash-promises.ts';
 import { PassingPort } from '../support/passing-port.ts';
 import { type Check, exploreCrashes, type Scenario } from '../support/simulation.ts';
 import { actOf, acts, asScenario, startAnew } from './scenarios.ts';
 
-const statesMax = LONG ? 256 : BRIEF ? 6 : 64;
-const schedules = LONG ? 12 : BRIEF ? 1 : 4;
+const statesMax = LONG ? 256 : 64;
+const schedules = LONG ? 12 : 4;
 
 const census = new Census();
 afterAll(() => console.log(String(census)));
@@ -76,7 +76,7 @@ it('lets a live writer of another process alone, after every crash of a save', a
 	}
 });
 
-const enough = BRIEF ? 5_000 : 77_000;
+const enough = 77_000;
 it(`keeps them in more than ${enough} different states`, () => {
 	expect(census.distinct).toBeGreaterThan(enough);
 });

@@ -7,10 +7,10 @@ import { expect, it } from 'vitest';
 import { recover } from '../../lib/index.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { actingBefore, backupPath, DOCUMENT, good, replace, scene, tempPath, torn } from '../recover/support.ts';
-import { BRIEF, LONG, temps } from '../support/crash-promises.ts';
+import { LONG, temps } from '../support/crash-promises.ts';
 import { type Check, exploreCrashes, History, type Scenario, type Stage } from '../support/simulation.ts';
 
-const RUNS = Number(process.env['RUNS'] ?? (LONG ? 1000 : BRIEF ? 15 : 60));
+const RUNS = Number(process.env['RUNS'] ?? (LONG ? 1000 : 60));
 
 const DOCUMENTS = [undefined, torn(9), '', good(9)];
 const SURVIVORS: Readonly<Record<string, string>> = {

@@ -18,10 +18,10 @@ import { MAX_LONG_CALLS } from '../../lib/shared-state.ts';
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { BRIEF, LONG, temps } from '../support/crash-promises.ts';
+import { LONG, temps } from '../support/crash-promises.ts';
 import { drive } from '../support/simulation.ts';
 
-const RUNS = Number(process.env['RUNS'] ?? (LONG ? 20_000 : BRIEF ? 50 : 250));
+const RUNS = Number(process.env['RUNS'] ?? (LONG ? 20_000 : 250));
 
 const strategies: Record<string, () => Strategy> = {
 	coalesce,

@@ -11,15 +11,7 @@ import {
 	type Strategy,
 	throttle,
 } from '../../lib/index.ts';
-import {
-	BRIEF,
-	Census,
-	checkNeighbours,
-	LONG,
-	NEIGHBOUR_PATHS,
-	plantNeighbours,
-	temps,
-} from '../support/crash-promises.ts';
+import { Census, checkNeighbours, LONG, NEIGHBOUR_PATHS, plantNeighbours, temps } from '../support/crash-promises.ts';
 import { type Check, type ExploreOptions, exploreCrashes } from '../support/simulation.ts';
 import { type Act, asScenario, type Program, textOf, track, version } from './scenarios.ts';
 
@@ -93,8 +85,8 @@ const check: Check = async ({ disk, clock, history }) => {
 };
 
 async function explore(rules: string, act: Act, options: ExploreOptions): Promise<void> {
-	const schedules = LONG ? 40 : BRIEF ? 1 : 7;
-	const statesMax = LONG ? 512 : BRIEF ? 32 : 128;
+	const schedules = LONG ? 40 : 7;
+	const statesMax = LONG ? 512 : 128;
 	census.add(
 		await exploreCrashes(asScenario(act), census.counting(rules, check), {
 			schedules,
@@ -120,7 +112,7 @@ describe.each(Object.entries(strategies))('%s keeps the promises through a crash
 	});
 });
 
-const enough = BRIEF ? 2_000 : 21_000;
+const enough = 21_000;
 it(`keep them in more than ${enough} different states`, () => {
 	expect(census.distinct).toBeGreaterThan(enough);
 });

@@ -5,11 +5,11 @@ import { formatBackupName } from '../../lib/commit/kept-name.ts';
 import { formatOrder, formatTempName } from '../../lib/commit/temp-name.ts';
 import { readJson, recover } from '../../lib/index.ts';
 import { startChild } from '../support/child.ts';
-import { BRIEF, LONG } from '../support/crash-promises.ts';
+import { LONG } from '../support/crash-promises.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
-const ROUNDS = LONG ? 500 : BRIEF ? 10 : 50;
+const ROUNDS = LONG ? 500 : 50;
 
 /** Documents that each round finds bad or missing, each with one whole survivor. */
 const VICTIMS = 40;

@@ -9,9 +9,6 @@ import type { Check, Exploration, Stage } from './simulation.ts';
 /** Longer loops in `npm run test:crash`. */
 export const LONG: boolean = process.env['MODE'] === 'crash';
 
-/** Less of what does not depend on the version of Node, where the tests run on a second one. */
-export const BRIEF: boolean = process.env['MODE'] === 'brief';
-
 /** Temporary files of the library, by name. */
 export function temps(disk: SimulatedDisk): string[] {
 	return disk.paths().filter((path) => parseTempName(basename(path)) !== undefined);
