@@ -14,11 +14,18 @@ const LONGEST = [
 	'json/large',
 ].map((name) => `tests/${name}.test.ts`);
 
-/** What depends on no version of Node: states of the simulated disk, and what the disk of the system does with large files. */
+/** What needs disks of its own, or minutes: `npm run test:crash`. */
+const CRASH_ONLY = ['power-cut', 'recovery-size'].map((name) => `tests/disk/${name}.test.ts`);
+
+/** What the second Node of CI leaves to the first: the simulated disk, large files, killed processes, the command line. */
 const NOT_BRIEF = [
 	'crash/**',
-	...['large', 'recovery-size', 'power-cut', 'kill-recovery'].map((name) => `disk/${name}.test.ts`),
-];
+	'disk/{large,kill*,leaks}.test.ts',
+	'json/{large,validator}.test.ts',
+	'{journal,recover}/cli.test.ts',
+	'lock/odd-places.test.ts',
+	'writer/flush-sync.test.ts',
+].map((name) => `tests/${name}`);
 
 /** No worker sits idle at the end. On a fresh clone vitest knows no durations, and would begin with the largest files. */
 class LongestFirst extends BaseSequencer {
@@ -38,7 +45,8 @@ const config: ReturnType<typeof defineConfig> = defineConfig(({ mode }) => ({
 		exclude: [
 			'**/node_modules/**',
 			'tests/windows/**',
-			...(mode === 'brief' ? NOT_BRIEF.map((name) => `tests/${name}`) : []),
+			...(mode === 'crash' ? [] : CRASH_ONLY),
+			...(mode === 'brief' ? NOT_BRIEF : []),
 		],
 		// Processes, not threads: tests change the umask, the working directory and limits, which threads share.
 		pool: 'forks',
