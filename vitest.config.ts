@@ -5,7 +5,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The files that take ten seconds and more. */
 const LONGEST = [
 	'crash/recovery-crashes',
-	'disk/large',
 	'crash/strategies',
 	'crash/journal',
 	'crash/layer-mutants',
@@ -15,14 +14,13 @@ const LONGEST = [
 ].map((name) => `tests/${name}.test.ts`);
 
 /** What needs disks of its own, or minutes: `npm run test:crash`. */
-const CRASH_ONLY = ['power-cut', 'recovery-size'].map((name) => `tests/disk/${name}.test.ts`);
+const CRASH_ONLY = ['large', 'power-cut', 'recovery-size'].map((name) => `tests/disk/${name}.test.ts`);
 
-/** What the second Node of CI leaves to the first: the simulated disk, large files, killed processes, the command line. */
+/** What the second Node of CI leaves to the first: disks, simulated and real, recovery, the package, and what takes long. */
 const NOT_BRIEF = [
-	'crash/**',
-	'disk/{large,kill*,leaks}.test.ts',
+	'{crash,disk,package,recover}/**',
 	'json/{large,validator}.test.ts',
-	'{journal,recover}/cli.test.ts',
+	'journal/cli.test.ts',
 	'lock/odd-places.test.ts',
 	'writer/flush-sync.test.ts',
 ].map((name) => `tests/${name}`);

@@ -1,7 +1,7 @@
 /**
  * Runs the whole suite on other versions of Node: `npm run test:matrix` on 22, 24 and 26, or on those that are named, as in
  * `npm run test:matrix -- 24 tests/writer`. `--ends` means the oldest that is supported and the newest, but for the one that is
- * running, and briefly: the simulated disk does the same on each of them, so that its crashes are not explored again.
+ * running, and briefly: vitest.config.ts says what is left out.
  * The binaries come as npm packages, into node_modules/.cache.
  */
 import { spawnSync } from 'node:child_process';
