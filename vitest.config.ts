@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The files that take ten seconds and more. */
 const LONGEST = [
 	'crash/recovery-crashes',
+	'disk/large',
 	'crash/strategies',
 	'crash/journal',
 	'crash/layer-mutants',
@@ -13,8 +14,8 @@ const LONGEST = [
 	'json/large',
 ].map((name) => `tests/${name}.test.ts`);
 
-/** What needs disks of its own, or minutes: `npm run test:crash`. */
-const CRASH_ONLY = ['large', 'power-cut', 'recovery-size'].map((name) => `tests/disk/${name}.test.ts`);
+/** What mounts disks of its own: `npm run test:crash`. */
+const CRASH_ONLY = ['tests/disk/power-cut.test.ts'];
 
 /** What the second Node of CI leaves to the first: disks, simulated and real, recovery, the package, and what takes long. */
 const NOT_BRIEF = [

@@ -47,8 +47,8 @@ const DEFAULT_QUARANTINED = 10;
 /**
  * Puts a document, or all documents of a directory, into the state that no crash has interrupted: a missing or bad document
  * is restored from the newest whole survivor, the bad one is kept in quarantine, and what dead writers left is removed.
- * A document that is named is judged in any case; in a directory one that stands alone is read only where it is empty or
- * begins with NUL. Safe beside live writers and other recoveries; a second call finds nothing to do.
+ * Of the names that promise JSON, or that `match` names, one that is named itself is judged in any case; in a directory one
+ * that stands alone is read only where it is empty or begins with NUL. A journal is left as it is. Safe beside live writers and other recoveries; a second call finds nothing to do.
  *
  * Resolves with a report, also where documents are lost or the disk refused something: see
  * {@link RecoveredDocument.outcome} and {@link RecoveryReport.failures}. Rejects with ERR_READ_FAILED where the path itself

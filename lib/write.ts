@@ -28,17 +28,20 @@ export const defaultWriter: JsonWriter = createPermanentWriter();
  * ```
  */
 export function writeJson(path: string | URL, value: ValueOrThunk, options?: WriteOptions): Promise<WriteReceipt> {
-	return withoutPorts(options, () => defaultWriter.write(path, value, options));
+	const refused = refusedPort(options);
+	return refused === undefined ? defaultWriter.write(path, value, options) : Promise.reject(refused);
 }
 
 /** Writes rows as JSON Lines, atomically and durably: see {@link JsonWriter.writeLines}. */
 export function writeJsonLines(path: string | URL, rows: Rows, options?: WriteLinesOptions): Promise<WriteReceipt> {
-	return withoutPorts(options, () => defaultWriter.writeLines(path, rows, options));
+	const refused = refusedPort(options);
+	return refused === undefined ? defaultWriter.writeLines(path, rows, options) : Promise.reject(refused);
 }
 
 /** Writes bytes, atomically and durably: see {@link JsonWriter.writeFile}. */
 export function writeFile(path: string | URL, data: FileData, options?: WriteFileOptions): Promise<WriteReceipt> {
-	return withoutPorts(options, () => defaultWriter.writeFile(path, data, options));
+	const refused = refusedPort(options);
+	return refused === undefined ? defaultWriter.writeFile(path, data, options) : Promise.reject(refused);
 }
 
 /** Removes a document durably: see {@link JsonWriter.remove}. */
@@ -47,11 +50,10 @@ export function remove(path: string | URL): Promise<void> {
 }
 
 /** The writer of the process has its ports already: whoever gives others would write to the real disk unawares. */
-function withoutPorts<T>(options: object | undefined, write: () => Promise<T>): Promise<T> {
-	for (const name of ['fileSystem', 'clock'] as const) {
-		const given = (options as Partial<Ports> | undefined)?.[name];
-		if (given === undefined) continue;
-		return Promise.reject(invalidArgument(`options.${name}`, 'given to createWriter, not to a single write', given));
-	}
-	return write();
+function refusedPort(options: object | undefined): Error | undefined {
+	if (options === undefined) return undefined;
+	const { fileSystem, clock } = options as Partial<Ports>;
+	if (fileSystem === undefined && clock === undefined) return undefined;
+	const name = fileSystem === undefined ? 'clock' : 'fileSystem';
+	return invalidArgument(`options.${name}`, 'given to createWriter, not to a single write', fileSystem ?? clock);
 }
