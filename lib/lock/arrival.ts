@@ -87,12 +87,9 @@ export async function leadingTo(
 	arrivals: Iterable<Arrival>,
 	{ path, key }: Pick<Target, 'path' | 'key'>,
 ): Promise<Travellers[]> {
-	const leading: Travellers[] = [];
-	for (const arrival of arrivals) {
-		const leads = arrival.leadsTo(fileSystem, path, key);
-		if (typeof leads === 'boolean' ? leads : await leads) leading.push(arrival.travellers);
-	}
-	return leading;
+	const all = [...arrivals];
+	const leads = await Promise.all(all.map((arrival) => arrival.leadsTo(fileSystem, path, key)));
+	return all.filter((_, index) => leads[index]).map(({ travellers }) => travellers);
 }
 
 /** Those of them, all on their way to one document, that wait for no validator: neither their own, nor that of a value before. */
