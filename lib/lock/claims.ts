@@ -29,8 +29,9 @@ export class Claims {
 			this.#claimed.set(key, { mode: this.#mode, writers: (this.#claimed.get(key)?.writers ?? 0) + 1 });
 		}
 		this.#own.add(key);
+		if (this.#own.size <= MAX_CLAIMS) return;
 		const [oldest] = this.#own;
-		if (this.#own.size > MAX_CLAIMS && oldest !== undefined) this.#remove(oldest);
+		if (oldest !== undefined) this.#remove(oldest);
 	}
 
 	/** The writer is closed. */

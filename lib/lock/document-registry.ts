@@ -97,6 +97,9 @@ export class DocumentRegistry {
 	/** Documents without users, remembered for those. */
 	readonly #remembered = new Set<string>();
 	readonly #claimed: Claimed = new Map();
+	/** Stands behind {@link DocumentRegistry.#oldest}: a map that has lost many of its first keys is slow to begin with. */
+	#inOrder: MapIterator<number> | undefined;
+	#oldest: number | undefined;
 	#landings = 0;
 
 	/** How much has landed so far, on all documents. */
@@ -150,6 +153,7 @@ export class DocumentRegistry {
 	found(sequence: number): void {
 		const path = this.#searching.get(sequence)?.travellers.path;
 		this.#searching.delete(sequence);
+		if (sequence === this.#oldest) this.#oldest = undefined;
 		const onPath = path === undefined ? undefined : this.#onPath.get(path);
 		if (path !== undefined && onPath?.delete(sequence) && onPath.size === 0) this.#onPath.delete(path);
 		for (const key of this.#remembered) {
@@ -230,8 +234,17 @@ export class DocumentRegistry {
 	}
 
 	#isAwaited(entry: DocumentEntry): boolean {
-		const [oldest] = this.#searching.values();
+		const oldest = this.#oldestArrival();
 		return oldest !== undefined && entry.changedSince(oldest.landings);
+	}
+
+	#oldestArrival(): Arrival | undefined {
+		if (this.#oldest === undefined) {
+			this.#inOrder ??= this.#searching.keys();
+			this.#oldest = this.#inOrder.next().value;
+			if (this.#oldest === undefined) this.#inOrder = undefined;
+		}
+		return this.#oldest === undefined ? undefined : this.#searching.get(this.#oldest);
 	}
 }
 
