@@ -4,7 +4,7 @@ import { codeOf } from '../../lib/errors.ts';
 import { DurableJsonError, type Journal, type JournalOptions, openJournal } from '../../lib/index.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import type { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-import { temps } from '../support/crash-promises.ts';
+import { checkNoLitter } from '../support/crash-promises.ts';
 import type { Check, CrashKind, Scenario, Stage } from '../support/simulation.ts';
 import type { MutantPort } from './mutants.ts';
 
@@ -177,8 +177,7 @@ export async function goOn(stage: Stage, kind: CrashKind): Promise<void> {
 	const acknowledge = submit(stage, [...journal.state, 1000]);
 	if ((await journal.append(1000).catch(whereFull)) !== undefined) acknowledge();
 	await journal.close();
-	expect(temps(disk)).toEqual([]);
-	expect(disk.openHandles()).toEqual([]);
+	checkNoLitter(disk);
 }
 
 /** Where there is no space nothing can be appended, and no journal made. */

@@ -6,7 +6,7 @@
 import { expect, it } from 'vitest';
 import { createWriter, recover, withLock } from '../../lib/index.ts';
 import type { FileSystem, OpenFile } from '../../lib/ports/file-system.ts';
-import { checkNeighbours, LONG, plantNeighbours, temps } from '../support/crash-promises.ts';
+import { checkNeighbours, checkNoLitter, LONG, plantNeighbours } from '../support/crash-promises.ts';
 import { PassingPort } from '../support/passing-port.ts';
 import { type Check, exploreCrashes, type Scenario, type Stage } from '../support/simulation.ts';
 import { type MutantName, type MutantPort, mutants } from './mutants.ts';
@@ -226,8 +226,7 @@ const check: Check = async (stage) => {
 	expect(tallyOn(stage).count).toBe(before + 2);
 	history.check(disk);
 	checkNeighbours(disk);
-	expect(temps(disk)).toEqual([]);
-	expect(disk.openHandles()).toEqual([]);
+	checkNoLitter(disk);
 };
 
 /** Calls of the first process, in all it does. */

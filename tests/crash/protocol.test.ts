@@ -1,8 +1,7 @@
 /** The library on a disk that crashes at every call: what it promised holds in every state that a crash may leave. */
-import { basename } from 'node:path/posix';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseTempName } from '../../lib/commit/temp-name.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { checkNoLitter, temps } from '../support/crash-promises.ts';
 import {
 	type Check,
 	type Exploration,
@@ -13,10 +12,6 @@ import {
 	type Stage,
 } from '../support/simulation.ts';
 import { actOf, acts, asScenario, startAnew, textOf, track, version } from './scenarios.ts';
-
-function temps(disk: SimulatedDisk): string[] {
-	return disk.paths().filter((path) => parseTempName(basename(path)) !== undefined);
-}
 
 /** What may lie on the disk besides documents. */
 const SCENERY = /^\/(data|alias)(\/(x(\/y)?|real|elsewhere|link\.json|\.dj1bn-\d{3}-a\.json))?$/;
@@ -35,8 +30,7 @@ const checkRecovery: Check = async (stage) => {
 	const known = new Set([...history.paths, ...temps(disk)]);
 	expect(disk.paths().filter((path) => !known.has(path) && !SCENERY.test(path))).toEqual([]);
 	await startAnew(stage);
-	expect(disk.openHandles()).toEqual([]);
-	expect(temps(disk)).toEqual([]);
+	checkNoLitter(disk);
 	history.check(disk);
 };
 

@@ -35,7 +35,9 @@ function parsesAsLines(bytes: Uint8Array): boolean {
 function verdict(bytes: Uint8Array, format: JsonFormat = 'json'): JsonProblem | undefined {
 	const whole = validate([bytes], format);
 	for (let cut = 0; cut <= bytes.length; cut++) {
-		expect(validate([bytes.subarray(0, cut), bytes.subarray(cut)], format)).toEqual(whole);
+		const inTwo = validate([bytes.subarray(0, cut), bytes.subarray(cut)], format);
+		// Most are undefined, and `expect` takes longer than the validator.
+		if (inTwo !== whole) expect(inTwo).toEqual(whole);
 	}
 	expect(
 		validate(

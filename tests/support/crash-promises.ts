@@ -14,6 +14,12 @@ export function temps(disk: SimulatedDisk): string[] {
 	return disk.paths().filter((path) => parseTempName(basename(path)) !== undefined);
 }
 
+/** G6: no temporary file and no open handle is left. `expect` is for a failure, as it takes longer than many a check. */
+export function checkNoLitter(disk: SimulatedDisk): void {
+	const left = { temps: temps(disk), handles: disk.openHandles() };
+	if (left.temps.length + left.handles.length > 0) expect(left).toEqual({ temps: [], handles: [] });
+}
+
 /** Files that nobody but their owners may touch, though their names come close to ours. */
 const NEIGHBOURS: Readonly<Record<string, string>> = {
 	'/data/notes.txt': 'mine',
