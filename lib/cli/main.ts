@@ -3,7 +3,7 @@
  * The command line. Results go to stdout, complaints and progress to stderr, progress only where that is a terminal. Exit
  * codes: {@link EXIT}.
  */
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, escapeControls, messageOf } from '../errors.ts';
 import { readJson } from '../read.ts';
 import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts';
 import { parse, UsageError } from './command-line.ts';
@@ -33,11 +33,11 @@ function openTerminal(): Terminal {
 	return {
 		print(line) {
 			clear();
-			process.stdout.write(`${line}\n`);
+			process.stdout.write(`${printable(line)}\n`);
 		},
 		complain(line) {
 			clear();
-			process.stderr.write(`${line}\n`);
+			process.stderr.write(`${printable(line)}\n`);
 		},
 		async drained() {
 			const { stdout } = process;
@@ -60,6 +60,11 @@ function openTerminal(): Terminal {
 			shown = true;
 		},
 	};
+}
+
+/** File names may hold anything. In JSON an escaped character means what it meant before. */
+function printable(text: string): string {
+	return text.split('\n').map(escapeControls).join('\n');
 }
 
 const EXIT_CODES = `\

@@ -1,6 +1,6 @@
 /** `durable-json recover <path>` */
 import path from 'node:path';
-import { argumentOutOfRange, invalidArgument, messageOf } from '../errors.ts';
+import { argumentOutOfRange, escapeControls, invalidArgument, messageOf } from '../errors.ts';
 import { type RecoverOptions, recover } from '../recover.ts';
 import type { CompanionAction, RecoveredDocument, RecoveredFile, RecoveryReport } from '../recovery/report.ts';
 import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
@@ -98,14 +98,17 @@ function printReport(report: RecoveryReport, terminal: Terminal): void {
 function printDocument(document: RecoveredDocument, report: RecoveryReport, terminal: Terminal): void {
 	const { outcome, rolledBack, quarantined } = document;
 	const verb = report.dryRun && outcome === 'restored' ? 'to restore' : outcome;
-	terminal.print(`${document.path}: ${verb}: ${document.why}${rolledBack ? ' (an older generation)' : ''}`);
+	terminal.print(
+		`${escapeControls(document.path)}: ${verb}: ${document.why}${rolledBack ? ' (an older generation)' : ''}`,
+	);
 	if (quarantined !== undefined) terminal.print(`  the bad one is ${path.basename(quarantined)}`);
 	for (const file of document.files) printFile(file, '  ', report, terminal);
 }
 
 function printFile(file: RecoveredFile, indent: string, { dryRun }: RecoveryReport, terminal: Terminal): void {
 	const verb = dryRun ? TO_DO[file.action] : file.action;
-	terminal.print(`${indent}${indent ? path.basename(file.path) : file.path}: ${verb}: ${file.why}`);
+	const name = escapeControls(indent ? path.basename(file.path) : file.path);
+	terminal.print(`${indent}${name}: ${verb}: ${file.why}`);
 }
 
 /** What a dry run says: nothing has been done. */

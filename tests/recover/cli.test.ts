@@ -86,6 +86,16 @@ describe('durable-json recover', () => {
 		expect(out).not.toMatch(/: (removed|restored|copied|promoted|quarantined)\b/);
 	});
 
+	it.runIf(process.platform !== 'win32')('shows no control characters of a name', async () => {
+		const file = directory.file('a\n\u001b[31m\u202e.json');
+		await writeFile(file, '');
+		const { out } = run('recover', '.');
+		expect(out).toMatch(/\/a\\u000a\\u001b\[31m\\u202e\.json: lost: /);
+		expect(JSON.parse(run('recover', '.', '--json').out)).toMatchObject({
+			documents: [{ path: file }],
+		});
+	});
+
 	it('takes --recursive, --classic, --match and --unlocked-max-age', async () => {
 		await writeFile(directory.file('a.conf.bak'), '{}');
 		await writeFile(directory.file('.dj1na-0lxk2j4p8000007-9f86d081884c7d65-a.conf.part'), '');
