@@ -122,6 +122,13 @@ export function messageOf(error: unknown): string {
 	}
 }
 
+/** Text of files and their names without what a terminal or a log would act on: control characters, and turns of direction. */
+export function escapeControls(text: string): string {
+	return text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, (control) => {
+		return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
+	});
+}
+
 /** Where nobody else is told of an error, the process is. */
 export function warn(error: unknown): void {
 	process.emitWarning(error instanceof Error ? error : messageOf(error));

@@ -53,7 +53,11 @@ export interface JsonFileOptions<T = unknown>
 	 * well where it throws.
 	 */
 	readonly migrate?: ((value: unknown, fromVersion: number) => unknown) | undefined;
-	/** Told what recovery found and did, before the document is read. */
+	/**
+	 * Told what recovery found and did, before the document is read; and once more where `onInvalid` has put another one in its
+	 * place, after that: `restored` from `source`, or, where that is `initial`, `lost`; `quarantined` is where the invalid one is
+	 * kept, `error` why.
+	 */
 	readonly onRecovered?: ((found: RecoveredDocument) => void) | undefined;
 	/** Ends the opening. */
 	readonly signal?: AbortSignal | undefined;

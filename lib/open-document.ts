@@ -1,4 +1,5 @@
 /** What opening a document comes to: recovery, reading, migration, validation, and what is done where one of them fails. */
+import { basename } from 'node:path';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { keepBackupDurably, listBackups } from './commit/backups.ts';
 import { keepInQuarantine } from './commit/quarantine.ts';
@@ -9,6 +10,7 @@ import type { Clock } from './ports/clock.ts';
 import type { FileSystem } from './ports/file-system.ts';
 import { parseDocument, readDocument } from './read-document.ts';
 import { recover } from './recover.ts';
+import type { DocumentCondition } from './recovery/report.ts';
 import type { WriteOptions } from './types.ts';
 import { validate } from './validation.ts';
 import { versionOf } from './versions.ts';
@@ -31,11 +33,11 @@ export interface OpenJob<T>
 export async function openDocument<T>(path: string, job: OpenJob<T>): Promise<void> {
 	const { fileSystem, clock, signal, initial, take } = job;
 	const { documents } = await recover(path, { fileSystem, clock, signal, match: () => true });
-	for (const found of documents) job.onRecovered?.(found);
+	for (const recovered of documents) job.onRecovered?.(recovered);
 	const looked = await job.look();
 	const found = await readDocument({ fileSystem, clock }, path, signal);
 	if (!('value' in found)) {
-		if (codeOf(found.error.cause) !== 'ENOENT') await settleInvalid(path, job, found.error);
+		if (codeOf(found.error.cause) !== 'ENOENT') await settleInvalid(path, job, found.error, documents.at(-1)?.found);
 		else if (initial === undefined) take(undefined, undefined);
 		else await job.write(initial);
 		return;
@@ -121,30 +123,56 @@ async function replaceOlder<T>(path: string, job: OpenJob<T>, value: T): Promise
 	await job.write(value, { backups: 0, schema: undefined });
 }
 
-/** Does with an invalid document what the caller has chosen. */
-async function settleInvalid<T>(path: string, job: OpenJob<T>, error: unknown): Promise<void> {
+/**
+ * Does with an invalid document what the caller has chosen.
+ * @param condition of its text; what does not pass is whole
+ */
+async function settleInvalid<T>(
+	path: string,
+	job: OpenJob<T>,
+	error: unknown,
+	condition: DocumentCondition = 'good',
+): Promise<void> {
 	const { fileSystem, clock, onInvalid, initial } = job;
 	if (onInvalid === 'throw') throw error;
-	const value = onInvalid === 'restore' ? await newestValid(path, job, error) : initial;
+	const survivor = onInvalid === 'restore' ? await newestValid(path, job, error) : undefined;
+	const target = await resolveTarget(fileSystem, path);
+	let quarantined: string | undefined;
 	try {
-		await keepInQuarantine({ fileSystem, clock }, await resolveTarget(fileSystem, path));
+		quarantined = await keepInQuarantine({ fileSystem, clock }, target);
 	} catch (cause) {
 		if (cause instanceof DurableJsonError) throw cause;
 		const message = `${path} could not be put into quarantine: ${messageOf(cause)}`;
 		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'recover', cause });
 	}
 	// Of an invalid document there is to be no backup.
-	await job.write(value, { backups: 0 });
+	await job.write(survivor === undefined ? initial : survivor.value, { backups: 0 });
+	const what = survivor ? `${basename(survivor.source)} is the newest backup that passes` : 'initial takes its place';
+	job.onRecovered?.({
+		path: target.file,
+		found: condition,
+		outcome: survivor === undefined ? 'lost' : 'restored',
+		why: `${messageOf(error)}; ${what}`,
+		...(survivor && { source: survivor.source }),
+		...(quarantined !== undefined && { quarantined }),
+		rolledBack: true,
+		files: [],
+		error,
+	});
 }
 
 /** The newest backup that passes. Rejects with `error` where none does. */
-async function newestValid<T>(path: string, job: OpenJob<T>, error: unknown): Promise<unknown> {
+async function newestValid<T>(
+	path: string,
+	job: OpenJob<T>,
+	error: unknown,
+): Promise<{ readonly source: string; readonly value: unknown }> {
 	const { fileSystem } = job;
 	const { directory, name } = await resolveTarget(fileSystem, path);
 	for (const backup of await listBackups(fileSystem, directory, name)) {
 		try {
 			const judged = await judge(backup, job, parseDocument(backup, await fileSystem.readFile(backup)));
-			if (!('invalid' in judged)) return judged.migrated;
+			if (!('invalid' in judged)) return { source: backup, value: judged.migrated };
 		} catch {
 			// The one before it may be good.
 		}

@@ -28,13 +28,18 @@ function resolveInput(input: unknown): string {
 	if (typeof text !== 'string') throw invalidArgument('path', 'a string or a file: URL', input);
 	if (/^file:\/\//i.test(text)) throw invalidArgument('path', 'a URL object where it is a file: URL', text);
 	if (text === '' || text.includes('\0')) throw invalidArgument('path', 'a path without NUL, not empty', text);
-	if (text.endsWith('/') || text.endsWith(path.sep) || ['.', '..'].includes(path.basename(text))) {
+	if (namesDirectory(text)) {
 		throw invalidArgument('path', 'the path of a file, not of a directory', text);
 	}
 	// What '..' means behind a symbolic link only the file system can tell: path.resolve would cut off the link's name.
 	const climbs = path.sep === '/' && text.split('/').includes('..');
 	if (!climbs) return path.resolve(text);
 	return path.isAbsolute(text) ? text : `${process.cwd()}/${text}`;
+}
+
+/** Is it the spelling of a directory, whatever stands there? */
+export function namesDirectory(text: string): boolean {
+	return text.endsWith('/') || text.endsWith(path.sep) || ['.', '..'].includes(path.basename(text));
 }
 
 function pathOfUrl(url: URL): string {

@@ -8,7 +8,7 @@ import { belongsTo } from './commit/spelling.ts';
 import { resolveTarget } from './commit/target.ts';
 import { resolveTargetSync } from './commit/target-sync.ts';
 import { parseTempName } from './commit/temp-name.ts';
-import { codeOf, DurableJsonError, messageOf, type Step } from './errors.ts';
+import { codeOf, DurableJsonError, escapeControls, messageOf, type Step } from './errors.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Awaitable, FileSystem } from './ports/file-system.ts';
@@ -183,8 +183,10 @@ export function parseText(path: string, bytes: Uint8Array, what: string): unknow
 		return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text) as unknown;
 	} catch (cause) {
 		if (!(cause instanceof SyntaxError)) throw readError(path, cause);
-		const message = `${path} is corrupt: ${what} is not JSON: ${cause.message}`;
-		throw new DurableJsonError('ERR_CORRUPT', message, { path, step: 'parse', cause });
+		// V8 quotes the text as it is.
+		const problem = escapeControls(cause.message);
+		const message = `${path} is corrupt: ${what} is not JSON: ${problem}`;
+		throw new DurableJsonError('ERR_CORRUPT', message, { path, step: 'parse', cause: new SyntaxError(problem) });
 	}
 }
 

@@ -1,9 +1,9 @@
 /** `durable-json journal dump <file>` */
 import { argumentOutOfRange, DurableJsonError } from '../errors.ts';
 import { surveyJournal } from '../journal/survey.ts';
-import { toAbsolutePath } from '../options.ts';
 import { nodeFileSystem } from '../platform/node-file-system.ts';
 import { type Command, EXIT } from './command.ts';
+import { toFile } from './command-line.ts';
 
 export const journalDumpCommand: Command = {
 	usage: 'journal dump <file>',
@@ -15,7 +15,7 @@ export const journalDumpCommand: Command = {
 	async run(argument, options, terminal) {
 		const from = typeof options.from === 'string' ? toSequence(options.from) : 0;
 		try {
-			await surveyJournal(nodeFileSystem, toAbsolutePath(argument), {
+			await surveyJournal(nodeFileSystem, toFile(argument), {
 				onState: async (state) => {
 					if (options.state) terminal.print(JSON.stringify({ state }));
 				},

@@ -1,16 +1,16 @@
 /** `durable-json journal verify <file>` */
 import { DurableJsonError } from '../errors.ts';
 import { type JournalSurvey, surveyJournal } from '../journal/survey.ts';
-import { toAbsolutePath } from '../options.ts';
 import { nodeFileSystem } from '../platform/node-file-system.ts';
 import { type Command, EXIT } from './command.ts';
+import { toFile } from './command-line.ts';
 
 export const journalVerifyCommand: Command = {
 	usage: 'journal verify <file>',
 	summary: 'says whether a journal is whole, and where it first is not; changes nothing',
 	options: { json: { type: 'boolean', help: 'print the result as JSON' } },
 	async run(argument, options, terminal) {
-		const path = toAbsolutePath(argument);
+		const path = toFile(argument);
 		try {
 			const survey = await surveyJournal(nodeFileSystem, path, {
 				onProgress: (readBytes, sizeBytes) =>

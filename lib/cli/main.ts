@@ -3,7 +3,7 @@
  * The command line. Results go to stdout, complaints and progress to stderr, progress only where that is a terminal. Exit
  * codes: {@link EXIT}.
  */
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, escapeControls, messageOf } from '../errors.ts';
 import { readJson } from '../read.ts';
 import { type Command, EXIT, type ExitCode, type Terminal } from './command.ts';
 import { parse, UsageError } from './command-line.ts';
@@ -33,11 +33,11 @@ function openTerminal(): Terminal {
 	return {
 		print(line) {
 			clear();
-			process.stdout.write(`${line}\n`);
+			process.stdout.write(`${printable(line)}\n`);
 		},
 		complain(line) {
 			clear();
-			process.stderr.write(`${line}\n`);
+			process.stderr.write(`${printable(line)}\n`);
 		},
 		async drained() {
 			const { stdout } = process;
@@ -62,10 +62,15 @@ function openTerminal(): Terminal {
 	};
 }
 
+/** File names may hold anything. In JSON an escaped character means what it meant before. */
+function printable(text: string): string {
+	return text.split('\n').map(escapeControls).join('\n');
+}
+
 const EXIT_CODES = `\
 Exit codes: 0 all that was read is whole, or is again (of a directory, recover does not read documents that stand alone and
 are not empty); 1 a document is bad or lost, a journal is damaged; 2 the command line is not understood; 3 something could not
-be looked at or changed, or there is nothing at the path.`;
+be looked at or changed, there is nothing at the path or a directory where a file is needed, or the result could not be written.`;
 
 /** @param asked all of them, or the one that help is asked for */
 function usage(asked = Object.values(commands)): string {
@@ -142,9 +147,14 @@ function explain(words: readonly string[], isHelp: boolean, terminal: Terminal):
 	return EXIT.usage;
 }
 
-// Who reads the output may stop before its end, as `head` does: what was asked for is done all the same.
 process.stdout.on('error', (error) => {
-	if (codeOf(error) !== 'EPIPE') throw error;
+	// Who reads the output may stop before its end, as `head` does: what was asked for is done all the same.
+	if (codeOf(error) === 'EPIPE') return;
+	process.stderr.write(`durable-json: the result could not be written: ${messageOf(error)}\n`);
+	process.exitCode = EXIT.failed;
 });
+// Nobody is left to be told: the exit code says that something was wrong.
+process.stderr.on('error', () => undefined);
 
-process.exitCode = await main(process.argv.slice(2), openTerminal());
+const code = await main(process.argv.slice(2), openTerminal());
+process.exitCode ??= code;

@@ -1,8 +1,8 @@
 /** `durable-json recover <path>` */
 import path from 'node:path';
-import { argumentOutOfRange, invalidArgument, messageOf } from '../errors.ts';
+import { argumentOutOfRange, escapeControls, invalidArgument, messageOf } from '../errors.ts';
 import { type RecoverOptions, recover } from '../recover.ts';
-import type { RecoveredDocument, RecoveredFile, RecoveryReport } from '../recovery/report.ts';
+import type { CompanionAction, RecoveredDocument, RecoveredFile, RecoveryReport } from '../recovery/report.ts';
 import { type Command, EXIT, type ExitCode, type OptionValues, type Terminal } from './command.ts';
 
 export const recoverCommand: Command = {
@@ -78,7 +78,7 @@ function isNothing({ documents }: RecoveryReport): boolean {
 function printReport(report: RecoveryReport, terminal: Terminal): void {
 	const { documents, orphans, failures, dryRun, livenessBy } = report;
 	for (const document of documents) printDocument(document, report, terminal);
-	for (const orphan of orphans) printFile(orphan, '', terminal);
+	for (const orphan of orphans) printFile(orphan, '', report, terminal);
 	for (const { path: file, error } of failures) terminal.complain(`${file}: ${messageOf(error)}`);
 	const count = (outcome: RecoveredDocument['outcome']): number =>
 		documents.filter((document) => document.outcome === outcome).length;
@@ -95,17 +95,30 @@ function printReport(report: RecoveryReport, terminal: Terminal): void {
 	if (livenessBy === 'age') terminal.print('some files have no lock: their age told whether their writers live');
 }
 
-function printDocument(document: RecoveredDocument, { dryRun }: RecoveryReport, terminal: Terminal): void {
+function printDocument(document: RecoveredDocument, report: RecoveryReport, terminal: Terminal): void {
 	const { outcome, rolledBack, quarantined } = document;
-	const verb = dryRun && outcome === 'restored' ? 'to restore' : outcome;
-	terminal.print(`${document.path}: ${verb}: ${document.why}${rolledBack ? ' (an older generation)' : ''}`);
+	const verb = report.dryRun && outcome === 'restored' ? 'to restore' : outcome;
+	terminal.print(
+		`${escapeControls(document.path)}: ${verb}: ${document.why}${rolledBack ? ' (an older generation)' : ''}`,
+	);
 	if (quarantined !== undefined) terminal.print(`  the bad one is ${path.basename(quarantined)}`);
-	for (const file of document.files) printFile(file, '  ', terminal);
+	for (const file of document.files) printFile(file, '  ', report, terminal);
 }
 
-function printFile(file: RecoveredFile, indent: string, terminal: Terminal): void {
-	terminal.print(`${indent}${indent ? path.basename(file.path) : file.path}: ${file.action}: ${file.why}`);
+function printFile(file: RecoveredFile, indent: string, { dryRun }: RecoveryReport, terminal: Terminal): void {
+	const verb = dryRun ? TO_DO[file.action] : file.action;
+	const name = escapeControls(indent ? path.basename(file.path) : file.path);
+	terminal.print(`${indent}${name}: ${verb}: ${file.why}`);
 }
+
+/** What a dry run says: nothing has been done. */
+const TO_DO: Readonly<Record<CompanionAction, string>> = {
+	kept: 'to keep',
+	removed: 'to remove',
+	promoted: 'to promote',
+	copied: 'to copy',
+	quarantined: 'to put into quarantine',
+};
 
 /** Errors have no enumerable properties: what JSON would show of them is nothing. */
 function withMessages(_key: string, value: unknown): unknown {

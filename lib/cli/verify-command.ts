@@ -3,6 +3,7 @@ import { beginsAsJournal } from '../commit/condition.ts';
 import { nodeFileSystem } from '../platform/node-file-system.ts';
 import { type Verified, verifyFile } from '../verify.ts';
 import { type Command, EXIT } from './command.ts';
+import { toFile } from './command-line.ts';
 
 export const verifyCommand: Command = {
 	usage: 'verify <file>',
@@ -12,7 +13,7 @@ export const verifyCommand: Command = {
 		json: { type: 'boolean', help: 'print the result as JSON' },
 	},
 	async run(argument, options, terminal) {
-		const verified = await verifyFile(argument, {
+		const verified = await verifyFile(toFile(argument), {
 			...(options.lines === true && { format: 'lines' }),
 			onProgress: (readBytes, sizeBytes) =>
 				terminal.progress(`${Math.floor((100 * readBytes) / Math.max(readBytes, sizeBytes))} %`),

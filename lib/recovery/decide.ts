@@ -1,7 +1,8 @@
 /**
  * What follows from what was found of a document and the files beside it: a pure function. The rules, in their order:
  *
- * - A document that is whole stays, and so does one that is none of ours to judge.
+ * - A document that is whole stays, and so does one that is none of ours to judge. Beside a directory, a link or a device of its
+ *   name nothing counts as left over.
  * - One that is missing or bad is restored from the newest whole survivor: a document moved aside or a backup, whichever is
  *   newer; a complete temporary file (`ready`, by its name); `<document>.tmp`; `<document>.bak`. These two come first where
  *   they were written after what is ours.
@@ -58,6 +59,8 @@ export interface Finding {
 	/** What its name promises. */
 	readonly format: JsonFormat | undefined;
 	readonly found: DocumentCondition;
+	/** A directory, a link or a device has its name: nothing is known of the document. */
+	readonly isNoFile: boolean;
 	/** It begins as a journal does, which ends in ways of its own, and is recovered when it is opened. */
 	readonly isJournal: boolean;
 	readonly judgement: Judgement | undefined;
@@ -76,7 +79,7 @@ export function decide(finding: Finding, { classic, byMatch }: DecideOptions): D
 	const { document, found, judgement, examined, source } = finding;
 	const stands = found === 'good' || found === 'unjudged';
 	const outcome = stands ? 'kept' : source === undefined ? outcomeWithoutSource(finding) : 'restored';
-	const whole = stands || source !== undefined;
+	const whole = (stands && !finding.isNoFile) || source !== undefined;
 	const leftovers: Examined[] = [];
 	const files = examined.map((one): RecoveredFile => {
 		const isTwin = found === 'good' && judgement?.stat.identity === one.stat.identity;
@@ -116,7 +119,7 @@ function outcomeWithoutSource({ found, examined }: Finding): 'lost' | 'absent' {
 }
 
 function explain(
-	{ found, format, isJournal, judgement, examined, source }: Finding,
+	{ found, format, isNoFile, isJournal, judgement, examined, source }: Finding,
 	outcome: Decision['outcome'],
 	byMatch: boolean,
 ): string {
@@ -124,7 +127,7 @@ function explain(
 	if (isJournal) return 'it is a journal, which is recovered when it is opened: it is left as it is';
 	if (found === 'unjudged') {
 		const unread = byMatch ? 'match does not name it' : 'its name says nothing of JSON';
-		return `${format === undefined ? unread : 'it is no file'}: it is left as it is`;
+		return `${format !== undefined || isNoFile ? 'it is no file' : unread}: it is left as it is`;
 	}
 	const problem = judgement?.problem;
 	const place = problem && `(line ${problem.line}, column ${problem.column}: ${problem.message})`;

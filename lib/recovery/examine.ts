@@ -66,7 +66,8 @@ async function lookAt(context: ExamineContext, group: Group): Promise<Decision |
 	const awaited = found === 'missing' && examined.some(mayBePutBack);
 	const source = stands || awaited ? undefined : await findSource(context, group, examined);
 	const { format } = group;
-	return decide({ document, format, found, isJournal, judgement, examined, source }, context);
+	const isNoFile = stat !== undefined && stat.kind !== 'file';
+	return decide({ document, format, found, isNoFile, isJournal, judgement, examined, source }, context);
 }
 
 /** A document moved aside that is bad is nothing to wait for. */

@@ -9,7 +9,7 @@ import { underStandingLock } from '../lock/document-lock.ts';
 import { documentRegistry } from '../lock/document-registry.ts';
 import { leaseOf } from '../lock/lease.ts';
 import { LockWait } from '../lock/lock-wait.ts';
-import { toAbsolutePath } from '../options.ts';
+import { namesDirectory, toAbsolutePath } from '../options.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { carryOut, changesSomething } from './carry-out.ts';
 import type { Done, Leftover } from './changes.ts';
@@ -216,7 +216,7 @@ export class Recovery {
 				attempt.done.leftovers.clear();
 				if (decision === undefined || (await carryOut({ ...context, maxQuarantined }, decision, attempt.done))) return;
 			}
-			throw new Error(`it was changed by others ${MAX_ATTEMPTS} times`);
+			throw changedAgain(first.document);
 		};
 		const lease = leaseOf(this.#fileSystem, first.document);
 		const wait = new LockWait(ports.clock, { path: first.document, timeoutMs: Number.POSITIVE_INFINITY, signal });
@@ -261,7 +261,7 @@ function asFailed(document: string, { decision, done }: Attempt, error: unknown)
 		path: document,
 		found: decision?.found ?? 'unjudged',
 		outcome: 'failed',
-		why: `the disk refused: ${messageOf(error)}`,
+		why: error instanceof DurableJsonError ? error.message : `the disk refused: ${messageOf(error)}`,
 		...(quarantined !== undefined && { quarantined }),
 		rolledBack: false,
 		files: [],
@@ -282,7 +282,7 @@ function became(file: RecoveredFile, leftover: Leftover | undefined): RecoveredF
 function toAbsolute(input: string | URL): { absolute: string; saysDirectory: boolean } {
 	const text = input instanceof URL ? input.pathname : input;
 	if (typeof text !== 'string' || text === '') return { absolute: toAbsolutePath(input), saysDirectory: false };
-	const saysDirectory = /[/\\]$/.test(text) || /(^|[/\\])\.\.?$/.test(text);
+	const saysDirectory = namesDirectory(text);
 	if (!saysDirectory) return { absolute: toAbsolutePath(input), saysDirectory };
 	// The name of a file in it has a path like any other, whose checks hold for the directory, too.
 	const inside = input instanceof URL ? new URL('./x', input) : path.join(text, 'x');
@@ -306,6 +306,11 @@ async function inParallel<T>(
 	await Promise.all(Array.from({ length: CONCURRENCY }, run));
 	signal?.throwIfAborted();
 	if (failures.length > 0) throw failures[0];
+}
+
+function changedAgain(document: string): DurableJsonError {
+	const message = `${document} was not recovered: others changed it ${MAX_ATTEMPTS} times while it was looked at`;
+	return new DurableJsonError('ERR_CONFLICT', message, { path: document, step: 'recover' });
 }
 
 function cannotRead(file: string, cause: unknown): DurableJsonError {

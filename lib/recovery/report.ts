@@ -15,7 +15,7 @@ export type DocumentCondition = Condition | 'missing' | 'unjudged';
  * - `restored`: something whole was put in its place
  * - `absent`: there is none, and nothing says that there ever was a whole one, or a writer that may live has moved it aside
  * - `lost`: it is missing or bad, and nothing whole is left to restore it from
- * - `failed`: the disk refused; `error` says what
+ * - `failed`: the disk refused, or others changed it again and again (ERR_CONFLICT); `error` says what
  */
 export type DocumentOutcome = 'kept' | 'restored' | 'absent' | 'lost' | 'failed';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { debounce, defaultWriter, openJsonFile, withLock, writeJson } from '../../lib/index.ts';
+import { debounce, defaultWriter, openJsonFile, type RecoveredDocument, withLock, writeJson } from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { seededRandom } from '../../lib/testing/seeded-random.ts';
@@ -385,6 +385,43 @@ describe('an invalid document', () => {
 		expect(file.value).toEqual({ count: 1 });
 		expect(await directory.json('a.json')).toEqual({ count: 1 });
 		expect((await directory.names()).filter((name) => name.startsWith('.dj1qn-'))).toHaveLength(1);
+	});
+
+	it('tells what was put in the place of the invalid one, and where that is kept', async () => {
+		const path = directory.file('a.json');
+		for (const count of [1, 'x', 'y']) await writeJson(path, { count }, { backups: 3 });
+		const told: RecoveredDocument[] = [];
+		const onRecovered = (found: RecoveredDocument): unknown => told.push(found);
+		await (await openJsonFile(path, { schema, onInvalid: 'restore', onRecovered })).close();
+		const quarantined = (): Promise<string[]> =>
+			directory.names().then((all) => all.filter((name) => name.startsWith('.dj1qn-')));
+		const [first = ''] = await quarantined();
+		expect(told).toMatchObject([
+			{ found: 'good', outcome: 'kept' },
+			{
+				...{ path, found: 'good', outcome: 'restored', rolledBack: true },
+				source: directory.file('.dj1bn-002-a.json'),
+				quarantined: directory.file(first),
+				error: { code: 'ERR_VALIDATION' },
+				why: expect.stringMatching(/002-a\.json is the newest backup that passes$/),
+			},
+		]);
+		told.length = 0;
+		await writeRaw(directory.file('b.json'), '{"cou');
+		const options = { schema, onInvalid: 'quarantine', initial: { count: 0 }, onRecovered } as const;
+		await (await openJsonFile(directory.file('b.json'), options)).close();
+		const second = (await quarantined()).find((name) => name.endsWith('-b.json')) ?? '';
+		expect(told).toMatchObject([
+			{ found: 'torn', outcome: 'lost' },
+			{
+				found: 'torn',
+				outcome: 'lost',
+				rolledBack: true,
+				quarantined: directory.file(second),
+				error: { code: 'ERR_CORRUPT' },
+			},
+		]);
+		expect(told[1]).not.toHaveProperty('source');
 	});
 
 	it('restore rejects where no backup passes, and leaves it', async () => {

@@ -1,4 +1,5 @@
 import { writeFile as writeRaw } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readJson, readJsonLines, writeJson, writeJsonLines } from '../../lib/index.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
@@ -50,6 +51,20 @@ describe('readJson', () => {
 	])('never takes the fallback for a document that is there but %s: ERR_CORRUPT', async (_, content) => {
 		await writeRaw(directory.file('a.json'), content);
 		await expect(readJson(directory.file('a.json'), { fallback: 1 })).rejects.toMatchObject({ code: 'ERR_CORRUPT' });
+	});
+
+	it('quotes what is no JSON without its control characters', async () => {
+		const controls = '\0\u0007\u001b[2J\u0085\u200e\u202e\u2028';
+		const check = (error: unknown): void => {
+			expect(error).toMatchObject({ code: 'ERR_CORRUPT', cause: expect.any(SyntaxError) });
+			expect(inspect(error).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
+			expect(String(error)).toContain('\\u0000\\u0007\\u001b[2J');
+		};
+		for (const name of ['a.json', 'a.jsonl']) await writeRaw(directory.file(name), `${controls}\n`);
+		await readJson(directory.file('a.json')).then(() => expect.unreachable(), check);
+		await readJsonLines(directory.file('a.jsonl'))
+			.next()
+			.then(() => expect.unreachable(), check);
 	});
 
 	it('rejects bytes that are not UTF-8 as corrupt, instead of changing them', async () => {

@@ -1,7 +1,7 @@
 /** The command line, as the package installs it. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatBackupName } from '../../lib/commit/kept-name.ts';
@@ -73,6 +73,27 @@ describe('durable-json recover', () => {
 		await writeFile(directory.file(formatBackupName('state.json', 1)), good(1));
 		expect(run('recover', 'state.json')).toMatchObject({ code: 0, err: '' });
 		expect(run('recover', '.')).toMatchObject({ code: 0, err: '' });
+	});
+
+	it('says with --dry-run what is to be done, and of nothing that it was', async () => {
+		await leaveBadDocument();
+		await writeFile(directory.file('.dj1nl-0lxk2j4p8000007-9f86d081884c7d65-state.json.part'), '');
+		await writeFile(directory.file('other.json.tmp'), good(1));
+		const { out } = run('recover', '.', '--dry-run');
+		expect(out).toMatch(/state\.json: to restore: .*-001-state\.json: to copy: .*-state\.json\.part: to remove: /s);
+		expect(out).toMatch(/other\.json\.tmp: to promote: /);
+		expect(out).toMatch(/2 to restore, 0 lost, 1 files to remove, 0 failures \(dry run: nothing was changed\)\n$/);
+		expect(out).not.toMatch(/: (removed|restored|copied|promoted|quarantined)\b/);
+	});
+
+	it.runIf(process.platform !== 'win32')('shows no control characters of a name', async () => {
+		const file = directory.file('a\n\u001b[31m\u202e.json');
+		await writeFile(file, '');
+		const { out } = run('recover', '.');
+		expect(out).toMatch(/\/a\\u000a\\u001b\[31m\\u202e\.json: lost: /);
+		expect(JSON.parse(run('recover', '.', '--json').out)).toMatchObject({
+			documents: [{ path: file }],
+		});
 	});
 
 	it('takes --recursive, --classic, --match and --unlocked-max-age', async () => {
@@ -149,9 +170,49 @@ describe('durable-json verify', () => {
 		expect(err).toContain("it is a journal: 'durable-json journal verify'");
 	});
 
+	it('ends with 3 where a directory is given, however it is spelt, and so do the commands for journals', async () => {
+		await mkdir(directory.file('somedir'));
+		const verified = ['somedir', 'somedir/', '.', 'missing/'].map((name) => ['verify', name]);
+		for (const args of [...verified, ['journal', 'verify', 'somedir/'], ['journal', 'dump', 'somedir/']]) {
+			const result = { code: 3, out: '', err: expect.stringMatching(/^durable-json: reading .*directory/) };
+			expect(run(...args), args.join(' ')).toEqual(result);
+		}
+	});
+
 	it('ends with 3 where the file cannot be read', () => {
 		expect(run('verify', 'missing.json')).toMatchObject({ code: 3, err: expect.stringContaining('ENOENT') });
 		expect(run('verify', '/dev/null')).toMatchObject({ code: 3, err: expect.stringContaining('device') });
+	});
+});
+
+describe('where the output goes nowhere', () => {
+	function runInto(redirection: string, ...args: string[]): { code: number | null; out: string; err: string } {
+		const words = [process.execPath, entry, ...args].map((word) => `'${word}'`).join(' ');
+		const { status, stdout, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', `${words} ${redirection}`], {
+			encoding: 'utf8',
+			cwd: directory.path,
+		});
+		return { code: status, out: stdout, err: stderr };
+	}
+
+	it.runIf(existsSync('/dev/full'))('ends with 3 and a line where the result cannot be written', async () => {
+		await leaveBadDocument();
+		const full = /^durable-json: the result could not be written: ENOSPC.*\n$/;
+		for (const args of [['recover', '.', '--json'], ['verify', 'state.json'], ['--help']]) {
+			const result = { code: 3, out: '', err: expect.stringMatching(full) };
+			expect(runInto('> /dev/full', ...args), args.join(' ')).toEqual(result);
+		}
+		expect(await directory.text('state.json')).toBe(good(1));
+		expect(runInto('2> /dev/full', 'verify', 'missing.json')).toEqual({ code: 3, out: '', err: '' });
+	});
+
+	it('does what was asked for, and ends as ever, where who reads the output stops before its end', async () => {
+		for (let index = 0; index < 1000; index++) await writeFile(directory.file(`${index}.json`), '');
+		expect(runInto('| head -c 1', 'recover', '.')).toMatchObject({ code: 1, err: '' });
+		expect(runInto('2> >(exec true)', 'verify', 'missing.json')).toMatchObject({ code: 3 });
+		await leaveBadDocument();
+		expect(runInto('| true', 'recover', 'state.json')).toEqual({ code: 0, out: '', err: '' });
+		expect(await directory.text('state.json')).toBe(good(1));
 	});
 });
 
@@ -189,6 +250,8 @@ it.each([
 	[['recover', '--unlocked-max-age=x', 'y'], /--unlocked-max-age must be a number of seconds, from 0; got 'x'/],
 	[['recover', '--match', '(', 'x'], /--match must be a regular expression .*; got '\('/],
 	[['recover', '--match', '', 'x'], /--match must be a regular expression, not empty; got ''/],
+	[['recover', '--match', 'a', '--match=b', 'x'], /^durable-json: recover: --match is given more than once\n/],
+	[['journal', 'dump', '--from', '1', '--from', '2', 'x'], /--from is given more than once\n/],
 	[['recover', '--match=', 'x'], /--match must be a regular expression, not empty/],
 	[
 		['--json', 'recover', 'x'],

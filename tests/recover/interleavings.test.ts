@@ -290,6 +290,21 @@ describe('Windows: a document that its writer moves aside after the directory wa
 	);
 });
 
+describe('a document that others change again and again', () => {
+	it('counts as failed by them, not by the disk, and is left to them', async () => {
+		const stage = scene({ [DOCUMENT]: torn(9), [backupPath(1)]: good(7) });
+		const { disk, clock } = stage;
+		const fileSystem = actingBefore(disk, (call) => replace(disk, DOCUMENT, torn(call)));
+		const report = await recover(DOCUMENT, { fileSystem, clock });
+		expect(documentOf(report)).toMatchObject({
+			outcome: 'failed',
+			why: expect.stringMatching(/^\/data\/state\.json was not recovered: others changed it 5 times/),
+			error: { code: 'ERR_CONFLICT', step: 'recover', outcome: 'not_applied' },
+		});
+		expect(Object.keys(stage.contents()).sort()).toEqual([backupPath(1), DOCUMENT]);
+	});
+});
+
 describe('what the disk refuses after the document was restored', () => {
 	it('is told, and the document counts as restored', async () => {
 		const part = tempPath('part', 3);

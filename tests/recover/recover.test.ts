@@ -367,6 +367,18 @@ describe('recover beside others', () => {
 });
 
 describe('on a real disk', () => {
+	it('takes nothing for left over beside a link or a directory of the name', async () => {
+		await symlink('nowhere.json', directory.file('link.json'));
+		await mkdir(directory.file('directory.json'));
+		const ready = '.dj1nl-0lxk2j4p8000007-9f86d081884c7d65-directory.json.ready';
+		const kept = ['link.json.bak', 'directory.json.tmp', ready];
+		for (const name of kept) await writeFile(directory.file(name), good(1));
+		const { documents } = await recover(directory.path, { classic: true });
+		expect(documents.flatMap(({ files }) => files).map(({ action }) => action)).toEqual(['kept', 'kept', 'kept']);
+		expect(documents.map(({ why }) => why)).toEqual(Array(2).fill('it is no file: it is left as it is'));
+		await directory.expectOnly('link.json', 'directory.json', ...kept);
+	});
+
 	it('takes paths, relative ones and file URLs, and follows a link to the document', async () => {
 		await mkdir(directory.file('real'));
 		await writeFile(directory.file('real', 'state.json.tmp'), '[1]');
