@@ -25,19 +25,18 @@ export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
 
 /**
  * Removes the dead temporary files in a directory. A `ready` or `aside` file stays where its document is missing: it may
- * be the only copy. Never rejects: a file that cannot be looked at or removed is told to
+ * be the only copy; a link of that name, or a directory, is no document. Never rejects: a file that cannot be looked at or removed is told to
  * `durable-json:recover` and left.
  */
 export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {
-	const { sync, ignoresCase } = ports.fileSystem;
+	const isThere = (name: string): boolean => ports.fileSystem.sync.lstat(path.join(directory, name))?.kind === 'file';
 	const { failures } = await removeDeadTemps(ports, directory, (temp, _, present) => {
 		if (temp.state === 'part') return true;
 		const { document } = temp;
-		if ('name' in document) {
-			const { name } = document;
-			return present.has(name) || (ignoresCase && sync.lstat(path.join(directory, name)) !== undefined);
-		}
-		return Array.from(present).some((name) => mayBeHashed(name) && hashDocumentName(name) === document.hash);
+		if ('name' in document) return isThere(document.name);
+		return Array.from(present).some(
+			(name) => mayBeHashed(name) && hashDocumentName(name) === document.hash && isThere(name),
+		);
 	});
 	for (const { path: file, error } of failures) recoverChannel.publish({ path: file, action: 'remove', error });
 }

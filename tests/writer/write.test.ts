@@ -165,6 +165,21 @@ describe('writeJsonLines and writeFile', () => {
 	});
 });
 
+describe('the first commit into a directory', () => {
+	it('removes what crashes have left beside documents, not beside a link or a directory of the name', async () => {
+		const ready = (name: string): string => `.dj1nl-000000000000001-0123456789abcdef-${name}.ready`;
+		for (const name of ['file.json', 'link.json', 'directory.json']) await writeRaw(directory.file(ready(name)), '0');
+		await writeRaw(directory.file('file.json'), '1');
+		await symlink('nowhere.json', directory.file('link.json'));
+		await mkdir(directory.file('directory.json'));
+		const writer = createWriter();
+		await writer.write(directory.file('other.json'), 1);
+		await writer.close();
+		const documents = ['file.json', 'link.json', 'directory.json', 'other.json'];
+		await directory.expectOnly(...documents, ready('link.json'), ready('directory.json'));
+	});
+});
+
 describe('remove', () => {
 	it('removes the document and its dead temporary files; a missing one is fine', async () => {
 		await writeJson(directory.file('a.json'), 1);
