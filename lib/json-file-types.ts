@@ -47,6 +47,9 @@ export interface JsonFileOptions<T = unknown>
 	 * for a document without one, whatever that holds. What it returns is written, and the old document kept as the newest
 	 * backup; where it does not pass the schema, the document is invalid (`onInvalid`).
 	 *
+	 * `read` and `update` call it, too, where they come upon an older document: another program has written it, or an older
+	 * backup stands for one that is missing. `read` writes nothing; where it throws, they reject as opening does.
+	 *
 	 * Where it throws, opening rejects with ERR_VALIDATION (step `migrate`; the cause is what it threw), and the document
 	 * stays, whatever `onInvalid` says: it may be a network that is away, and the document good. Of a document that it cannot
 	 * make anything of, it returns the value as it is. Only `null`, `{}` and `[]`, where nothing can be lost, are invalid as
@@ -89,8 +92,9 @@ export interface JsonFile<T, Missing = never> {
 		options?: Pick<UpdateOptions, 'signal' | 'durability'>,
 	): Promise<T>;
 	/**
-	 * Reads the document again, which others may have changed. Rejects as `readJson` does, with ERR_READ_FAILED also where it
-	 * is gone; `value` then stays.
+	 * Reads the document again, which others may have changed, and brings it to this program's version in memory. Rejects as
+	 * `readJson` does, with ERR_READ_FAILED also where it is gone, and with ERR_UNSUPPORTED and ERR_VALIDATION as opening does;
+	 * `value` then stays.
 	 */
 	read(options?: { readonly signal?: AbortSignal | undefined }): Promise<T>;
 	/** Commits what waits at once, and resolves when everything submitted so far has settled. */

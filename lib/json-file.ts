@@ -4,7 +4,7 @@ import { DurableJsonError, invalidArgument } from './errors.ts';
 import type { JsonFile, JsonFileOptions, JsonFileWriteOptions } from './json-file-types.ts';
 import { LOCK_TIMEOUT_MS, withDocumentLock } from './lock/document-lock.ts';
 import { leaseOf } from './lock/lease.ts';
-import { openDocument } from './open-document.ts';
+import { openDocument, readAgain, upgrade } from './open-document.ts';
 import {
 	asOptions,
 	checkBoolean,
@@ -20,7 +20,6 @@ import {
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { FileStat, FileSystem } from './ports/file-system.ts';
-import { readJson } from './read.ts';
 import type { Typed, UpdateOptions, WriteReceipt } from './types.ts';
 import { versionedSchema } from './versions.ts';
 import { type Tracking, Writer } from './writer.ts';
@@ -175,15 +174,18 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 		const { write, schema, initial } = this.#options;
 		// Somebody else may have removed the document since it was opened.
 		const all = { ...write, durability: durability ?? write.durability, signal, schema, initial };
-		return this.#writer.update(this.path, fn as (current: T) => T, all, this.#tracking(false));
+		return this.#writer.update(this.path, fn as (current: T) => T, all, {
+			...this.#tracking(false),
+			upgrade: (current) => upgrade(this.path, this.#options, current),
+		});
 	}
 
 	async read({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<T> {
-		const { fileSystem, schema } = this.#options;
+		checkSignal(signal);
 		for (let attempt = 1; ; attempt++) {
 			const event = ++this.#events;
 			const before = await this.#look();
-			const value = (await readJson(this.path, { fileSystem, schema, signal })) as T;
+			const value = await readAgain(this.path, { ...this.#options, signal });
 			const isStable = before === (await this.#look());
 			// What has landed, or was begun to be read, after this read began is newer.
 			const isNewest = this.#takenFrom < event;

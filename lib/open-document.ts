@@ -15,13 +15,16 @@ import type { WriteOptions } from './types.ts';
 import { validate } from './validation.ts';
 import { versionOf } from './versions.ts';
 
-export interface OpenJob<T>
-	extends Pick<JsonFileOptions<T>, 'initial' | 'version' | 'migrate' | 'onRecovered' | 'signal'> {
+/** How a document is brought to this program's version, and judged. */
+export interface Judging<T> extends Pick<JsonFileOptions<T>, 'version' | 'migrate' | 'signal'> {
 	readonly fileSystem: FileSystem;
 	readonly clock: Clock;
 	readonly schema: StandardSchemaV1<unknown, T> | undefined;
-	readonly onInvalid: 'throw' | 'quarantine' | 'restore';
 	readonly backups: number;
+}
+
+export interface OpenJob<T> extends Judging<T>, Pick<JsonFileOptions<T>, 'initial' | 'onRecovered'> {
+	readonly onInvalid: 'throw' | 'quarantine' | 'restore';
 	/** Told the value, and what {@link OpenJob.look} said of the file that it was read from. */
 	readonly take: (value: T | undefined, looked: string | undefined) => void;
 	/** What stands at the path. */
@@ -48,22 +51,46 @@ export async function openDocument<T>(path: string, job: OpenJob<T>): Promise<vo
 	else take(judged.valid, looked);
 }
 
+/**
+ * Reads a document again, or what stands for it: nothing is changed on the disk. Rejects with ERR_READ_FAILED, ERR_CORRUPT,
+ * ERR_UNSUPPORTED, ERR_VALIDATION or the signal's reason.
+ */
+export async function readAgain<T>(path: string, job: Judging<T>): Promise<T> {
+	const found = await readDocument(job, path, job.signal);
+	if (!('value' in found)) throw found.error;
+	const judged = await judge(found.source ?? path, job, found.value);
+	if ('invalid' in judged) throw judged.invalid;
+	return judged.valid;
+}
+
+/**
+ * What an update begins with in place of an older document, or of a backup that stands for it; undefined where it is of this
+ * program's version. What stands becomes a backup. Throws, and rejects, as opening does.
+ */
+export function upgrade<T>(path: string, job: Judging<T>, value: unknown): Promise<unknown> | undefined {
+	const from = olderVersion(path, job, value);
+	if (from === undefined) return undefined;
+	return migrateFrom(path, job, value, from).then(async (migrated) => {
+		await keepOlder(path, job);
+		return migrated;
+	});
+}
+
 /** What this program makes of a document, or why it is invalid. `migrated` is `valid` before its validation. */
 type Judged<T> =
 	| { readonly migrated: unknown; readonly valid: T; readonly isNew: boolean }
 	| { readonly invalid: unknown };
 
 /** Rejects where it cannot be told whether the document is any good. */
-async function judge<T>(path: string, job: OpenJob<T>, found: unknown): Promise<Judged<T>> {
+async function judge<T>(path: string, job: Judging<T>, found: unknown): Promise<Judged<T>> {
 	const from = olderVersion(path, job, found);
+	// It may change the value itself.
 	const nothing = holdsNothing(found);
 	let migrated = found;
 	try {
-		// It may change the value itself.
-		if (from !== undefined) migrated = await job.migrate?.(found, from);
-	} catch (cause) {
+		if (from !== undefined) migrated = await migrateFrom(path, job, found, from);
+	} catch (error) {
 		job.signal?.throwIfAborted();
-		const error = migrationError(path, from, cause);
 		if (nothing) return { invalid: error };
 		throw error;
 	}
@@ -81,7 +108,7 @@ async function judge<T>(path: string, job: OpenJob<T>, found: unknown): Promise<
  * The version that the document is to be migrated from; undefined where it is not. Throws ERR_UNSUPPORTED where it is of
  * another one, and nothing makes it one of this program's.
  */
-function olderVersion<T>(path: string, { version, migrate }: OpenJob<T>, value: unknown): number | undefined {
+function olderVersion<T>(path: string, { version, migrate }: Judging<T>, value: unknown): number | undefined {
 	const from = version === undefined ? undefined : versionOf(value);
 	if (version === undefined || from === undefined || from === version) return undefined;
 	const step = 'migrate';
@@ -96,9 +123,14 @@ function olderVersion<T>(path: string, { version, migrate }: OpenJob<T>, value: 
 	throw new DurableJsonError('ERR_UNSUPPORTED', message, { path, step });
 }
 
-function migrationError(path: string, from: number | undefined, cause: unknown): DurableJsonError {
-	const message = `${path} could not be migrated from version ${from}: ${messageOf(cause)}`;
-	return new DurableJsonError('ERR_VALIDATION', message, { path, step: 'migrate', cause });
+/** Rejects with ERR_VALIDATION where `migrate` throws. */
+async function migrateFrom<T>(path: string, { migrate }: Judging<T>, value: unknown, from: number): Promise<unknown> {
+	try {
+		return await migrate?.(value, from);
+	} catch (cause) {
+		const message = `${path} could not be migrated from version ${from}: ${messageOf(cause)}`;
+		throw new DurableJsonError('ERR_VALIDATION', message, { path, step: 'migrate', cause });
+	}
 }
 
 /**
@@ -109,18 +141,22 @@ function holdsNothing(value: unknown): boolean {
 	return value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
-/** Writes what has been migrated. The old document becomes a backup, whatever is kept otherwise, and durably before that. */
+/** Writes what has been migrated. The old document becomes a backup, and durably before that. */
 async function replaceOlder<T>(path: string, job: OpenJob<T>, value: T): Promise<void> {
-	const { fileSystem, clock } = job;
+	await keepOlder(path, job);
+	// It is kept already; and what a validator has put out may be of another type than what it takes.
+	await job.write(value, { backups: 0, schema: undefined });
+}
+
+/** The document that stands becomes a backup, whatever is kept otherwise. */
+async function keepOlder<T>(path: string, { fileSystem, clock, backups }: Judging<T>): Promise<void> {
 	try {
-		await keepBackupDurably({ fileSystem, clock }, await resolveTarget(fileSystem, path), Math.max(1, job.backups));
+		await keepBackupDurably({ fileSystem, clock }, await resolveTarget(fileSystem, path), Math.max(1, backups));
 	} catch (cause) {
 		if (cause instanceof DurableJsonError) throw cause;
 		const message = `${path} was not migrated: it could not be kept as a backup: ${messageOf(cause)}`;
 		throw new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'backup', cause });
 	}
-	// It is kept already; and what a validator has put out may be of another type than what it takes.
-	await job.write(value, { backups: 0, schema: undefined });
 }
 
 /**

@@ -35,7 +35,10 @@ export async function readJson<T = unknown>(path: string | URL, options?: ReadOp
 	if (found.source !== undefined) {
 		onFallback?.({ path: absolute, reason: found.reason, error: found.error, source: found.source });
 	}
-	if ('value' in found) return schema === undefined ? (found.value as T) : validate(schema, found.value, absolute);
+	if ('value' in found) {
+		// Where a backup stands for the document, it is the backup that does not pass.
+		return schema === undefined ? (found.value as T) : validate(schema, found.value, found.source ?? absolute);
+	}
 	if (codeOf(found.error.cause) !== 'ENOENT' || checked.fallback === undefined) throw found.error;
 	onFallback?.({ path: absolute, reason: 'missing', error: found.error });
 	return checked.fallback;

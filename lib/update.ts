@@ -17,23 +17,27 @@ export interface UpdateJob {
 	/** Stands for a document that there is not. */
 	readonly initial: unknown;
 	readonly json: CheckedJsonOptions;
+	/** Brings what stands to the version that `fn` knows; undefined where it is of that one. */
+	readonly upgrade?: ((current: unknown) => Promise<unknown> | undefined) | undefined;
 }
 
 /** `written` gives the new value. */
 type UpdateContent = Content & { readonly written: () => unknown };
 
 /** What an update writes. */
-export function updateContent(fileSystem: FileSystem, { fn, initial, json }: UpdateJob): UpdateContent {
+export function updateContent(fileSystem: FileSystem, { fn, initial, json, upgrade }: UpdateJob): UpdateContent {
 	let result: unknown;
 	// It is run when its turn comes, by whoever is at work on the document then.
 	const outer = leasesHere(fileSystem);
 	const transform: Transform = function* (base, { path, key }) {
 		const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
-		const current = standing === undefined ? undefined : parseDocument(path, standing);
+		let current = standing === undefined ? undefined : parseDocument(path, standing);
 		const lease = new Lease({ kind: 'commit', path, key });
 		const run = <T>(step: () => T): T => runUnder(fileSystem, lease, step, outer);
 		let value: unknown;
 		try {
+			const upgrading = base && upgrade && run(() => upgrade(current));
+			if (upgrading !== undefined) current = yield* waitFor(upgrading);
 			let returned = run(() => fn(current));
 			const promise = promiseOf(returned);
 			if (promise !== undefined) returned = yield* waitFor(promise);

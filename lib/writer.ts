@@ -47,7 +47,7 @@ import type {
 	WriteOptions,
 	WriteReceipt,
 } from './types.ts';
-import { updateContent } from './update.ts';
+import { type UpdateJob, updateContent } from './update.ts';
 import type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';
 
 /** A writer that stays open: its `close` flushes only, since it belongs to the whole process. */
@@ -71,6 +71,8 @@ export interface Tracking {
 	readonly assertKnown?: ((existing: FileStat | undefined) => void) | undefined;
 	/** Told what has landed, and in which file; at the rename, before the name is durable. */
 	readonly onLanded: (stat: FileStat, value: unknown) => void;
+	/** As {@link UpdateJob.upgrade}. */
+	readonly upgrade?: UpdateJob['upgrade'];
 }
 
 export class Writer implements JsonWriter {
@@ -163,7 +165,8 @@ export class Writer implements JsonWriter {
 			throw invalidArgument('options.lock', "'process' or 'file' for updates", 'none');
 		}
 		const { initial } = asOptions<UpdateOptions<T>>(options);
-		const job = { fn: fn as (current: unknown) => unknown, initial, json: checkJsonOptions(options) };
+		const { upgrade } = tracking ?? {};
+		const job = { fn: fn as (current: unknown) => unknown, initial, json: checkJsonOptions(options), upgrade };
 		const content = updateContent(this.#ports.fileSystem, job);
 		await this.#submit(absolute, options, tracking === undefined ? content : tracked(content, tracking), 'update')
 			.promise;

@@ -9,7 +9,7 @@ export const EXIT = {
 	bad: 1,
 	/** The command line is not understood. */
 	usage: 2,
-	/** Something could not be looked at or changed; there is nothing at the path, or a directory; the result cannot be written. */
+	/** Something could not be looked at or changed; what was asked for is not there; the result cannot be written. */
 	failed: 3,
 } as const;
 

@@ -13,20 +13,25 @@ export const journalDumpCommand: Command = {
 		state: { type: 'boolean', help: 'print the state that they are applied to, in a line before them' },
 	},
 	async run(argument, options, terminal) {
-		const from = typeof options.from === 'string' ? toSequence(options.from) : 0;
+		const from = typeof options.from === 'string' ? toSequence(options.from) : undefined;
+		let missing = false;
 		try {
 			await surveyJournal(nodeFileSystem, toFile(argument), {
-				onState: async (state) => {
+				onState: async (state, sequence) => {
 					if (options.state) terminal.print(JSON.stringify({ state }));
+					missing = from !== undefined && from <= sequence;
+					if (!missing) return;
+					const which = from === sequence ? `entry ${from} is` : `entries ${from} to ${sequence} are`;
+					terminal.complain(`durable-json: ${which} part of the state by now, and not in the file any more`);
 				},
 				onEntries: async (first, entries) => {
 					for (const [index, entry] of entries.entries()) {
-						if (first + index >= from) terminal.print(JSON.stringify({ seq: first + index, entry }));
+						if (first + index >= (from ?? 1)) terminal.print(JSON.stringify({ seq: first + index, entry }));
 					}
 					await terminal.drained();
 				},
 			});
-			return EXIT.ok;
+			return missing ? EXIT.failed : EXIT.ok;
 		} catch (error) {
 			if (!(error instanceof DurableJsonError) || error.code !== 'ERR_CORRUPT') throw error;
 			terminal.complain(error.message);

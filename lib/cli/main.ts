@@ -70,7 +70,8 @@ function printable(text: string): string {
 const EXIT_CODES = `\
 Exit codes: 0 all that was read is whole, or is again (of a directory, recover does not read documents that stand alone and
 are not empty); 1 a document is bad or lost, a journal is damaged; 2 the command line is not understood; 3 something could not
-be looked at or changed, there is nothing at the path or a directory where a file is needed, or the result could not be written.`;
+be looked at or changed, there is nothing at the path or a directory where a file is needed, the result could not be written,
+or entries that were asked for are not in the journal any more.`;
 
 /** @param asked all of them, or the one that help is asked for */
 function usage(asked = Object.values(commands)): string {

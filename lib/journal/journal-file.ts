@@ -75,8 +75,8 @@ export class JournalFile {
 	/**
 	 * Appends entries as one group, and syncs it. One call at a time.
 	 *
-	 * @param assertNamed throws where the file does not have the journal's name any more: what is appended to it is lost. Not to
-	 * be given each time: Linux gives a file whose times were looked at new ones with the next write, which costs half as much
+	 * @param assertNamed throws where the file does not have the journal's name any more: what is appended to it is lost. That
+	 * nobody has cut it off is asked then, too. Not to be given each time: Linux gives a file whose times were looked at new ones with the next write, which costs half as much
 	 * as its sync.
 	 * @throws AppendFailure after which {@link JournalFile.cutBack} is next, or the file is given up.
 	 */
@@ -97,6 +97,9 @@ export class JournalFile {
 		}
 		try {
 			assertNamed?.();
+			if (assertNamed !== undefined && this.#file.statSync().sizeBytes < this.#allocatedBytes) {
+				throw new Error('somebody else has cut off the file');
+			}
 		} catch (error) {
 			throw new AppendFailure('check', error);
 		}

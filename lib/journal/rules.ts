@@ -11,7 +11,7 @@ export interface Rules<State, Entry> {
 /** Applies one entry. @throws what `apply` throws, or a TypeError where it returns no state. */
 export function applyEntry<State, Entry>(rules: Rules<State, Entry>, state: State, entry: Entry): State {
 	const next = rules.apply(state, entry);
-	if (next === undefined || types.isPromise(next)) {
+	if (next === undefined || typeof next === 'function' || types.isPromise(next)) {
 		if (types.isPromise(next)) next.catch(saidHereWhatIsWrong);
 		throw invalidArgument('what options.apply returns', 'the new state, at once', next);
 	}

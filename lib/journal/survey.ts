@@ -20,8 +20,8 @@ export interface JournalSurvey {
 }
 
 export interface SurveyOptions {
-	/** Told of the state in the first line. */
-	readonly onState?: ((state: unknown) => Promise<void>) | undefined;
+	/** Told of the state in the first line, and the sequence of the last entry that is part of it. */
+	readonly onState?: ((state: unknown, sequence: number) => Promise<void>) | undefined;
 	/** Told of the entries, those of a line together, with the sequence of the first. */
 	readonly onEntries?: ((sequence: number, entries: readonly unknown[]) => Promise<void>) | undefined;
 	readonly onProgress?: ((readBytes: Bytes, sizeBytes: Bytes) => void) | undefined;
@@ -103,6 +103,6 @@ class Survey {
 	async #tellState({ base }: JournalScanner): Promise<void> {
 		if (this.#stateTold || base === undefined) return;
 		this.#stateTold = true;
-		await this.#options.onState?.(base.state);
+		await this.#options.onState?.(base.state, base.sequence);
 	}
 }

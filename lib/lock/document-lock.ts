@@ -3,12 +3,12 @@ import { formatLockName } from '../commit/lock-name.ts';
 import { inDirectory, resolveTarget, targetAt } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import type { FileSystem } from '../ports/file-system.ts';
-import { sharedPart } from '../shared-state.ts';
-import { leadingTo, letGo, waitingForNone } from './arrival.ts';
+import { nextSequence, sharedPart } from '../shared-state.ts';
 import { type DocumentEntry, documentRegistry } from './document-registry.ts';
 import { type FileLock, holdFileLock } from './file-lock.ts';
 import { Lease, type LeaseOptions, leaseOf, reentrant, runUnder, validationOf } from './lease.ts';
 import { LockWait, type LockWaitOptions } from './lock-wait.ts';
+import { letGo, waitingForNone } from './travellers.ts';
 
 /** The longest wait for a lock, unless the caller says otherwise. */
 export const LOCK_TIMEOUT_MS = 30_000;
@@ -34,14 +34,15 @@ export async function withDocumentLock<T>(
 	const registry = documentRegistry(fileSystem.scope);
 	// A validator comes before all who wait for its value.
 	const validates = validationOf(fileSystem, document) !== undefined;
-	const before = validates ? [] : registry.underWay;
+	const sequence = nextSequence();
 	const turn = takeTurn(fileSystem, validates ? 'validator-lock-turns' : 'lock-turns', document);
 	try {
 		if (turn.before !== undefined) await wait.take(turn.before, nothingToGiveBack);
 		for (;;) {
 			const found = await resolveTarget(fileSystem, document);
 			const { key } = found;
-			const first = waitingForNone(await leadingTo(fileSystem, before, found));
+			const before = validates ? [] : await registry.leadingTo(fileSystem, found, sequence);
+			const first = waitingForNone(before);
 			if (first.length > 0) await wait.take(letGo(first), nothingToGiveBack);
 			const working = registry.exclusive(
 				key,

@@ -7,15 +7,17 @@
 import { Mutex } from 'async-mutex';
 import type { ActiveCommit } from '../commit/active-commit.ts';
 import { isSameFile } from '../commit/spelling.ts';
+import type { Target } from '../commit/target.ts';
 import { DurableJsonError } from '../errors.ts';
-import type { SyncFileSystem } from '../ports/file-system.ts';
+import type { FileSystem, SyncFileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
 import type { Durability } from '../types.ts';
-import { Arrival, type Travellers } from './arrival.ts';
+import { Arrivals } from './arrivals.ts';
 import { type Claimed, Claims, type LockMode } from './claims.ts';
 import type { FileLock } from './file-lock.ts';
 import type { Lease } from './lease.ts';
 import type { LockWait } from './lock-wait.ts';
+import type { Travellers } from './travellers.ts';
 
 /** The newest commit of a document. */
 export interface Landed {
@@ -90,16 +92,11 @@ export interface Entrance {
 
 export class DocumentRegistry {
 	readonly #documents = new Map<string, DocumentEntry>();
-	/** Calls that have not found their document yet, by their place in the order, as they were announced. */
-	readonly #searching = new Map<number, Arrival>();
-	/** The same by path. */
-	readonly #onPath = new Map<string, Map<number, Arrival>>();
+	/** Calls that have not found their document yet. */
+	readonly #searching = new Arrivals();
 	/** Documents without users, remembered for those. */
 	readonly #remembered = new Set<string>();
 	readonly #claimed: Claimed = new Map();
-	/** Stands behind {@link DocumentRegistry.#oldest}: a map that has lost many of its first keys is slow to begin with. */
-	#inOrder: MapIterator<number> | undefined;
-	#oldest: number | undefined;
 	#landings = 0;
 
 	/** How much has landed so far, on all documents. */
@@ -115,35 +112,42 @@ export class DocumentRegistry {
 
 	/** A call of this place in the order is under way. Each needs one of {@link found}; the newest says who it travels with. */
 	announce(sequence: number, travellers: Travellers): void {
-		const arrival = new Arrival(travellers, this.#searching.get(sequence)?.landings ?? this.#landings);
-		this.#searching.set(sequence, arrival);
-		const { path } = travellers;
-		const onPath = this.#onPath.get(path);
-		if (onPath === undefined) this.#onPath.set(path, new Map([[sequence, arrival]]));
-		else onPath.set(sequence, arrival);
+		this.#searching.add(sequence, travellers, this.#landings);
 	}
 
 	/**
-	 * Those that were called before this place in the order, may change the document, and do not build on what stands there.
-	 * Who is under a lock must not wait for those who are not.
+	 * Those with a place before this one that may change the document, and do not build on what stands there. Who is under a
+	 * lock must not wait for those who are not.
 	 */
-	overwritingBefore(sequence: number, lease: Lease | undefined): Arrival[] {
-		const arrivals: Arrival[] = [];
-		for (const [place, arrival] of this.#searching) {
-			const { overwrites, lease: theirs } = arrival.travellers;
-			if (place < sequence && overwrites && (lease === undefined || theirs === lease)) arrivals.push(arrival);
-		}
-		return arrivals;
+	async overwritingBefore(
+		fileSystem: FileSystem,
+		target: Pick<Target, 'path' | 'key'>,
+		sequence: number,
+		lease: Lease | undefined,
+	): Promise<Travellers[]> {
+		return (await this.leadingTo(fileSystem, target, sequence)).filter((travellers) => overwrites(travellers, lease));
 	}
 
-	/** Those that have been called so far, and have not begun to write. */
-	get underWay(): Arrival[] {
-		return [...this.#searching.values()];
+	/** {@link DocumentRegistry.overwritingBefore}, holding the event loop. */
+	overwritingBeforeSync(
+		fileSystem: FileSystem,
+		target: Pick<Target, 'path' | 'key'>,
+		sequence: number,
+		lease: Lease | undefined,
+	): Travellers[] {
+		return this.#searching
+			.leadingToSync(fileSystem, target, sequence)
+			.filter((travellers) => overwrites(travellers, lease));
+	}
+
+	/** Those with a place before this one that are on their way to the document and have not begun to write, in their order. */
+	leadingTo(fileSystem: FileSystem, target: Pick<Target, 'path' | 'key'>, sequence: number): Promise<Travellers[]> {
+		return this.#searching.leadingTo(fileSystem, target, sequence);
 	}
 
 	/** Is a value of others on its way, by the path as it is spelt here, that was announced after this place in the order? */
 	overwrittenSince(sequence: number, path: string, own: readonly Travellers[]): boolean {
-		for (const [place, { travellers }] of this.#onPath.get(path) ?? []) {
+		for (const { sequence: place, travellers } of this.#searching.onPath(path)) {
 			if (place > sequence && travellers.overwrites && !own.includes(travellers)) return true;
 		}
 		return false;
@@ -151,11 +155,7 @@ export class DocumentRegistry {
 
 	/** The call has found its document, or never will. */
 	found(sequence: number): void {
-		const path = this.#searching.get(sequence)?.travellers.path;
-		this.#searching.delete(sequence);
-		if (sequence === this.#oldest) this.#oldest = undefined;
-		const onPath = path === undefined ? undefined : this.#onPath.get(path);
-		if (path !== undefined && onPath?.delete(sequence) && onPath.size === 0) this.#onPath.delete(path);
+		this.#searching.remove(sequence);
 		for (const key of this.#remembered) {
 			const entry = this.#documents.get(key);
 			if (entry !== undefined && entry.users === 0 && this.#isAwaited(entry)) break;
@@ -234,17 +234,8 @@ export class DocumentRegistry {
 	}
 
 	#isAwaited(entry: DocumentEntry): boolean {
-		const oldest = this.#oldestArrival();
+		const { oldest } = this.#searching;
 		return oldest !== undefined && entry.changedSince(oldest.landings);
-	}
-
-	#oldestArrival(): Arrival | undefined {
-		if (this.#oldest === undefined) {
-			this.#inOrder ??= this.#searching.keys();
-			this.#oldest = this.#inOrder.next().value;
-			if (this.#oldest === undefined) this.#inOrder = undefined;
-		}
-		return this.#oldest === undefined ? undefined : this.#searching.get(this.#oldest);
 	}
 }
 
@@ -261,6 +252,10 @@ function mutexOf(entry: DocumentEntry): Mutex {
 }
 
 function seenByItsCaller(): void {}
+
+function overwrites(travellers: Travellers, lease: Lease | undefined): boolean {
+	return travellers.overwrites && (lease === undefined || travellers.lease === lease);
+}
 
 /** The registry that all writers of the scope share. */
 export function documentRegistry(scope: object): DocumentRegistry {

@@ -6,11 +6,11 @@ import type { Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError, type Step } from '../errors.ts';
-import type { Travellers } from '../lock/arrival.ts';
 import type { LockMode } from '../lock/claims.ts';
 import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-registry.ts';
 import { lockFileSync } from '../lock/file-lock.ts';
 import { assertLeads, type Lease } from '../lock/lease.ts';
+import type { Travellers } from '../lock/travellers.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
 import type { Batch, Candidate } from './batch.ts';
@@ -83,10 +83,10 @@ function atWork(
 /** Updates are to see what was written before them, by whomever. */
 function letOthersGoFirst({ ports, path, lease, own, landings }: SyncCommitJob, batch: Batch): void {
 	const { fileSystem } = ports;
-	const { key } = resolveTargetSync(fileSystem, path);
-	for (const arrival of documentRegistry(fileSystem.scope).overwritingBefore(batch.firstSequence, lease)) {
-		const { travellers } = arrival;
-		if (!own.includes(travellers) && arrival.leadsToSync(fileSystem, path, key)) travellers.commitSync(landings);
+	const target = resolveTargetSync(fileSystem, path);
+	const registry = documentRegistry(fileSystem.scope);
+	for (const travellers of registry.overwritingBeforeSync(fileSystem, target, batch.firstSequence, lease)) {
+		if (!own.includes(travellers)) travellers.commitSync(landings);
 	}
 }
 

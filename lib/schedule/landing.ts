@@ -12,12 +12,12 @@ import type { CommitPorts } from '../commit/temp-file.ts';
 import { type CommitSlots, type DocumentJob, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
 import { DurableJsonError } from '../errors.ts';
-import { leadingTo, letGo } from '../lock/arrival.ts';
 import type { Claims, LockMode } from '../lock/claims.ts';
 import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { type FileLock, holdFileLock } from '../lock/file-lock.ts';
 import { assertLeads, type Lease } from '../lock/lease.ts';
 import { LockWait } from '../lock/lock-wait.ts';
+import { letGo } from '../lock/travellers.ts';
 import type { FileStat } from '../ports/file-system.ts';
 import type { Milliseconds } from '../types.ts';
 import type { Batch, Sealed } from './batch.ts';
@@ -111,8 +111,8 @@ export class Landing {
 
 	/** An update is to see what was written before it. */
 	async #letOthersGoFirst(batch: Batch, target: Target): Promise<void> {
-		const others = this.#registry.overwritingBefore(batch.firstSequence, this.#lease);
-		await letGo(await leadingTo(this.#context.ports.fileSystem, others, target));
+		const { fileSystem } = this.#context.ports;
+		await letGo(await this.#registry.overwritingBefore(fileSystem, target, batch.firstSequence, this.#lease));
 	}
 
 	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */

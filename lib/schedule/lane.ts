@@ -2,9 +2,9 @@
 import PQueue from 'p-queue';
 import type { SyncLanding } from '../commit/active-commit.ts';
 import { DurableJsonError, messageOf } from '../errors.ts';
-import type { Travellers } from '../lock/arrival.ts';
 import { documentRegistry } from '../lock/document-registry.ts';
 import type { Lease } from '../lock/lease.ts';
+import type { Travellers } from '../lock/travellers.ts';
 import { Batch } from './batch.ts';
 import { commitBatchesSync } from './commit-batch-sync.ts';
 import { Landing, type LandingContext } from './landing.ts';

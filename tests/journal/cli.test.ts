@@ -109,6 +109,15 @@ describe('durable-json journal dump', () => {
 			expect(run('dump', 'a.journal', `--from=${from}`)).toMatchObject({ code: 2 });
 	});
 
+	it('says which of the entries asked for are in the state, and ends with 3', async () => {
+		await makeJournal();
+		const { code, out, err } = run('dump', 'a.journal', '--from', '2');
+		expect([code, printed(out)]).toEqual([3, ENTRIES]);
+		expect(err).toBe('durable-json: entry 2 is part of the state by now, and not in the file any more\n');
+		expect(run('dump', 'a.journal', '--from', '1').err).toContain('entries 1 to 2 are part of the state');
+		expect(run('dump', 'a.journal', '--from', '3')).toMatchObject({ code: 0, err: '' });
+	});
+
 	it('prints what is whole before damage, then complains, and ends with 1', async () => {
 		const file = await makeJournal();
 		const journal = await openJournal<number, number>(file, { initial: 0, apply: (sum) => sum });

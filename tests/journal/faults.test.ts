@@ -124,6 +124,21 @@ describe('a disk that fails', () => {
 		await expect(journal.append('never')).rejects.toEqual(coded('ERR_JOURNAL_BROKEN'));
 	});
 
+	it('a file that somebody else has cut off is told, and the journal goes on in another one, with all of its state', async () => {
+		let nowMs = 0;
+		const clock = { epochMs: () => nowMs, monotonicMs: () => nowMs, schedule: () => () => {} };
+		const { disk, journal, again } = await onDisk({ clock });
+		const other = await disk.open('/data/a', 'update');
+		await other.truncate(0);
+		await other.close();
+		nowMs = 1000;
+		await expect(journal.append('unknown')).rejects.toEqual(
+			coded('ERR_WRITE_FAILED', { step: 'check', outcome: 'unknown' }),
+		);
+		expect(await journal.append('after')).toMatchObject({ sequence: 2 });
+		expect((await again(disk.processCrashState())).state).toEqual(['before', 'after']);
+	});
+
 	it('where a file is closed changes nothing: what it holds is durable', async () => {
 		const { disk, journal, again } = await onDisk();
 		disk.fail('close', { code: 'EIO' });

@@ -196,8 +196,11 @@ describe('apply', () => {
 		]);
 	});
 
-	it('that returns nothing is told so', async () => {
-		const journal = await open({ apply: (() => {}) as never });
+	it.each([
+		['nothing', undefined],
+		['a function', () => []],
+	])('that returns %s is told so', async (_what, returned) => {
+		const journal = await open({ apply: (() => returned) as never });
 		await expect(journal.append(1)).rejects.toEqual(coded('ERR_INVALID_ARGUMENT'));
 		expect(journal.state).toEqual([]);
 	});

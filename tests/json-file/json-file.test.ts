@@ -3,7 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { debounce, defaultWriter, openJsonFile, type RecoveredDocument, withLock, writeJson } from '../../lib/index.ts';
+import {
+	debounce,
+	defaultWriter,
+	type JsonFile,
+	openJsonFile,
+	type RecoveredDocument,
+	withLock,
+	writeJson,
+} from '../../lib/index.ts';
 import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
 import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { seededRandom } from '../../lib/testing/seeded-random.ts';
@@ -453,6 +461,73 @@ describe('migrate', () => {
 			throw new Error('called again');
 		};
 		await (await openJsonFile(path(), { schema: current, version: 3, migrate: never })).close();
+	});
+
+	describe('an older document that an open one comes upon', () => {
+		const options = { schema: current, version: 3, migrate, backups: 2 };
+		const older = { version: 2, name: 'older' };
+
+		/** It stands in its backup alone, of an older version. */
+		async function openAndRemove(settings: object = options): Promise<JsonFile<z.infer<typeof current>>> {
+			await writeJson(path(), older);
+			const file = await openJsonFile(path(), { ...options, initial: { version: 3, names: [] } });
+			await file.close();
+			await rm(path());
+			await writeJson(path(), { version: 3, names: ['b'] });
+			const again = await openJsonFile(path(), { ...options, ...settings, initial: { version: 3, names: [] } });
+			await rm(path());
+			return again;
+		}
+
+		it('is migrated by read', async () => {
+			await using file = await openAndRemove();
+			expect(await file.read()).toEqual({ version: 3, names: ['older'] });
+			expect(file.value).toEqual({ version: 3, names: ['older'] });
+			// Nothing is changed on the disk.
+			await directory.expectOnly('.dj1bn-001-a.json');
+		});
+
+		it('is migrated before an update', async () => {
+			await using file = await openAndRemove();
+			const push = (value: { names: string[] }): void => void value.names.push('new');
+			await Promise.all([file.update(push as never), file.update(push as never)]);
+			expect(file.value).toMatchObject({ version: 3, names: ['older', 'new', 'new'] });
+			expect(await directory.json('.dj1bn-001-a.json')).toEqual(older);
+		});
+
+		it('is migrated before an update where another program has written it, and kept as a backup', async () => {
+			await using file = await openJsonFile(path(), { ...options, backups: 0, initial: { version: 3, names: [] } });
+			await writeRaw(path(), JSON.stringify({ version: 1, name: 'theirs' }));
+			await expect(
+				file.update(() => {
+					throw new Error('no');
+				}),
+			).rejects.toThrow('no');
+			expect(await directory.json('a.json')).toEqual({ version: 1, name: 'theirs' });
+			await file.update(({ names }) => ({ version: 3, names: [...names, 'ours'] }));
+			expect(await directory.json('a.json')).toEqual({ version: 3, names: ['theirs', 'ours'] });
+			expect(await directory.json('.dj1bn-001-a.json')).toEqual({ version: 1, name: 'theirs' });
+		});
+
+		it('rejects where migrate throws, and says why', async () => {
+			const failing = (): never => {
+				throw new Error('away');
+			};
+			await using file = await openAndRemove({ migrate: failing });
+			const rejection = { code: 'ERR_VALIDATION', step: 'migrate', message: expect.stringContaining('away') };
+			await expect(file.read()).rejects.toMatchObject(rejection);
+			await expect(file.update((value) => value)).rejects.toMatchObject(rejection);
+			await directory.expectOnly('.dj1bn-001-a.json');
+		});
+
+		it('is refused where it is of a newer version', async () => {
+			await using file = await openJsonFile(path(), { ...options, initial: { version: 3, names: [] } });
+			await writeRaw(path(), JSON.stringify({ version: 4, names: ['theirs'] }));
+			const refusal = { code: 'ERR_UNSUPPORTED', step: 'migrate' };
+			await expect(file.read()).rejects.toMatchObject(refusal);
+			await expect(file.update(() => ({ version: 3, names: [] }))).rejects.toMatchObject(refusal);
+			expect(await directory.json('a.json')).toEqual({ version: 4, names: ['theirs'] });
+		});
 	});
 
 	it('may change what it is given and return that', async () => {

@@ -1,4 +1,4 @@
-import { writeFile as writeRaw } from 'node:fs/promises';
+import { rm, writeFile as writeRaw } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readJson, readJsonLines, writeJson, writeJsonLines } from '../../lib/index.ts';
@@ -70,6 +70,17 @@ describe('readJson', () => {
 	it('rejects bytes that are not UTF-8 as corrupt, instead of changing them', async () => {
 		await writeRaw(directory.file('a.json'), Buffer.from([0x22, 0xc3, 0x28, 0x22]));
 		await expect(readJson(directory.file('a.json'))).rejects.toMatchObject({ code: 'ERR_CORRUPT', step: 'parse' });
+	});
+
+	it('names the backup where that is what the schema refuses', async () => {
+		for (const value of ['x', 1]) await writeJson(directory.file('a.json'), value, { backups: 1 });
+		await rm(directory.file('a.json'));
+		const path = directory.file('.dj1bn-001-a.json');
+		await expect(readJson(directory.file('a.json'), { schema: doubled })).rejects.toMatchObject({
+			code: 'ERR_VALIDATION',
+			path,
+			message: expect.stringContaining(path),
+		});
 	});
 
 	it('hands out what a Standard Schema validator makes of the value', async () => {
