@@ -9,7 +9,7 @@ const IDLE_TURNS = { timer: 12, hanging: 2000 };
 
 /**
  * Waits for `run`, or the crash of its disk. Time passes only where nothing else happens: then it jumps to the next timer.
- * Rejects as `run` does, and where nothing happens and no timer is set.
+ * Rejects as `run` does, and where nothing happens and no timer of the clock is set: it waits for nothing real.
  */
 export async function drive(
 	run: Promise<void>,
@@ -37,7 +37,10 @@ export async function drive(
 			const last = disk.calls.at(-1);
 			const where =
 				last === undefined ? ', and no call was made' : ` after call ${last.number}, ${last.name} ${last.path}`;
-			throw new Error(`nothing happens${where}`);
+			throw new Error(
+				`nothing happens${where}: what runs waits for a promise that never settles, or for something outside of ` +
+					'the simulation: a real timer (in place of `clock`), a real file (in place of `disk` or `fs`), another process',
+			);
 		}
 	}
 	if (settled) await run;

@@ -15,7 +15,16 @@ interface Versions {
 export class History {
 	/** Counts the changes. */
 	revision = 0;
+	/** Shared with the copies. */
+	readonly #use: { checked: boolean };
 	readonly #documents = new Map<string, Versions>();
+
+	constructor();
+	/** @internal a copy */
+	constructor(use: { checked: boolean });
+	constructor(use = { checked: false }) {
+		this.#use = use;
+	}
 
 	/** Says what a document holds before the first submission. Without it: nothing. */
 	begin(path: string, content: Content): void {
@@ -49,9 +58,14 @@ export class History {
 		return [...this.#documents.keys()];
 	}
 
+	/** @internal Whether this or a copy was asked what a disk has kept. */
+	get checked(): boolean {
+		return this.#use.checked;
+	}
+
 	/** @returns a copy that later changes do not touch */
 	snapshot(): History {
-		const copy = new History();
+		const copy = new History(this.#use);
 		for (const [path, versions] of this.#documents) copy.#set(path, versions);
 		return copy;
 	}
@@ -62,6 +76,7 @@ export class History {
 	 */
 	check(disk: SimulatedDisk): void {
 		checkDisk('disk', disk);
+		this.#use.checked = true;
 		for (const path of this.paths) {
 			const content = disk.peekFile(path)?.toString();
 			const { submitted, acknowledged } = this.#get(path);
