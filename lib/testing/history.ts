@@ -82,7 +82,10 @@ export class History {
 			const { submitted, acknowledged } = this.#get(path);
 			if (submitted.slice(acknowledged).includes(content)) continue;
 			const shown = content === undefined ? '' : `: ${JSON.stringify(content.slice(0, 80))}`;
-			throw new Error(`${path} ${verdict(content, submitted, acknowledged)}${shown}`);
+			const hint = differsInNewline(content, submitted)
+				? ', a version that was submitted without the final newline'
+				: '';
+			throw new Error(`${path} ${verdict(content, submitted, acknowledged)}${shown}${hint}`);
 		}
 	}
 
@@ -102,6 +105,11 @@ export class History {
 		this.#documents.set(path, versions);
 		this.revision++;
 	}
+}
+
+/** What most writers of JSON add is easily forgotten. */
+function differsInNewline(content: Content, submitted: readonly Content[]): boolean {
+	return content?.endsWith('\n') === true && !submitted.includes(content) && submitted.includes(content.slice(0, -1));
 }
 
 function verdict(content: Content, submitted: readonly Content[], acknowledged: number): string {
