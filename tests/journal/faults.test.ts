@@ -61,6 +61,27 @@ describe('a disk that fails', () => {
 		}
 	});
 
+	it('where what was cut off was not made durable, keeps what is appended after the next start', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		const again = (from: SimulatedDisk): Promise<Journal<List, unknown>> => open({ fileSystem: from }, '/data/a');
+		const journal = await again(disk);
+		const refused = journal.append('cut off');
+		// It is in the file, durably, when the look at the name fails; the file is given up, and no other can be made.
+		disk.fail('lstat', { code: 'EIO' });
+		disk.fail('open', { code: 'EIO', times: Number.POSITIVE_INFINITY });
+		disk.fail('dataSync', { code: 'EIO', nth: 2 });
+		await expect(refused).rejects.toEqual(coded('ERR_WRITE_FAILED', { step: 'check', outcome: 'unknown' }));
+		await journal.close();
+		disk.heal();
+		const next = await again(disk);
+		expect(next.state).toEqual([]);
+		await next.append('kept');
+		for (const state of [disk.processCrashState(), ...disk.crashStates().map((each) => each.disk)]) {
+			expect((await again(state)).state).toEqual(['kept']);
+		}
+	});
+
 	it('in a write rejects its group, not applied: it does not come back', async () => {
 		// The write of the line, and that of the space behind it.
 		for (const nth of [1, 2]) {
