@@ -75,6 +75,60 @@ describe('order', () => {
 		expect(await directory.json('y.json')).toBe('newer');
 	});
 
+	/** A call by a link that leads to y.json when its turn comes: meanwhile y.json is written by its own name. */
+	async function overtaken(
+		call: (writer: JsonWriter, path: string) => Promise<unknown>,
+		prepare: (disk: SimulatedDisk) => void,
+	): Promise<{ older: unknown; newer: unknown; document: string | undefined }> {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/data/y.json', '0');
+		disk.plantSymlink('x.json', '/data/link.json');
+		const writer = createWriter({ fileSystem: disk });
+		const { rows, release, begun } = gated();
+		const busy = writer.write('/data/x.json', rows);
+		await begun;
+		const older = call(writer, '/data/link.json');
+		await new Promise((resolve) => setTimeout(resolve, 20));
+		disk.sync.unlink('/data/link.json');
+		disk.plantSymlink('y.json', '/data/link.json');
+		prepare(disk);
+		const newer = await writer.write('/data/y.json', 'newer').catch((error: unknown) => error);
+		release();
+		await busy;
+		const landed = { older: await older, newer, document: disk.peekFile('/data/y.json')?.toString() };
+		await writer.close();
+		return landed;
+	}
+
+	it('never lands an older write over a newer one whose directory could not be synced', async () => {
+		const prepare = (disk: SimulatedDisk): void => disk.fail('syncDirectory', { code: 'EIO' });
+		const { older, newer, document } = await overtaken((writer, path) => writer.write(path, 'older'), prepare);
+		expect(newer).toMatchObject({ code: 'ERR_WRITE_FAILED', outcome: 'unknown' });
+		expect(older).toMatchObject({ superseded: true });
+		expect(document).toBe('"newer"\n');
+	});
+
+	it('never removes a document that was written after the call', async () => {
+		const { document } = await overtaken(
+			(writer, path) => writer.remove(path),
+			() => {},
+		);
+		expect(document).toBe('"newer"\n');
+	});
+
+	it('never lands a first write that is aborted while its file is being named complete', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		const controller = new AbortController();
+		disk.observe(({ name, to }, side) => {
+			if (name === 'rename' && side === 'after' && to?.endsWith('.ready')) controller.abort(new Error('not wanted'));
+		});
+		const writer = createWriter({ fileSystem: disk });
+		await expect(writer.write('/data/a.json', 1, { signal: controller.signal })).rejects.toThrow('not wanted');
+		expect(disk.paths()).toEqual(['/data']);
+		await writer.close();
+	});
+
 	it('never lands the value before a failed one over a newer one that came in between', async () => {
 		const file = directory.file('a.json');
 		const writer = open();
