@@ -11,6 +11,7 @@ import {
 	type JsonWriter,
 	openPendingFile,
 	readJson,
+	recover,
 	stringifyChunks,
 	writeFile,
 	writeJson,
@@ -20,6 +21,7 @@ import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { gatedFileSystem } from '../support/gated-file-system.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { RecordingFileSystem } from '../support/recording-file-system.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
@@ -35,6 +37,8 @@ function open(fileSystem: FileSystem = nodeFileSystem): JsonWriter {
 	writers.push(writer);
 	return writer;
 }
+
+const nextTurns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 /** Rows that end when they are released. */
 function gated(): { rows: AsyncGenerator<number>; release: () => void; begun: Promise<void> } {
@@ -88,7 +92,7 @@ describe('order', () => {
 		const busy = writer.write('/data/x.json', rows);
 		await begun;
 		const older = call(writer, '/data/link.json');
-		await new Promise((resolve) => setTimeout(resolve, 20));
+		await nextTurns();
 		disk.sync.unlink('/data/link.json');
 		disk.plantSymlink('y.json', '/data/link.json');
 		prepare(disk);
@@ -125,6 +129,48 @@ describe('order', () => {
 		});
 		const writer = createWriter({ fileSystem: disk });
 		await expect(writer.write('/data/a.json', 1, { signal: controller.signal })).rejects.toThrow('not wanted');
+		expect(disk.paths()).toEqual(['/data']);
+		await writer.close();
+	});
+
+	it('keeps the permissions that a document got while it was written', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/data/a.json', '0', { mode: 0o600 });
+		const writer = createWriter({ fileSystem: disk });
+		const { rows, release, begun } = gated();
+		const writing = writer.write('/data/a.json', rows);
+		await begun;
+		await nextTurns();
+		disk.plantFile('/data/a.json', '0', { mode: 0o640 });
+		release();
+		await writing;
+		expect(await disk.stat('/data/a.json')).toMatchObject({ mode: 0o640 });
+		await writer.close();
+	});
+
+	it('leaves nothing of a first write whose file could not be named complete, and was all the same', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.fail('rename', { code: 'EIO', applied: true });
+		const writer = createWriter({ fileSystem: disk });
+		await expect(writer.write('/data/a.json', 1)).rejects.toMatchObject({ step: 'ready', outcome: 'not_applied' });
+		expect(disk.paths()).toEqual(['/data']);
+		await writer.close();
+	});
+
+	it('never brings a rejected first write back by a recovery that comes meanwhile', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.fail('rename', { code: 'EIO', nth: 2 });
+		disk.slow('unlink', { turns: 300 });
+		const elsewhere = new PassingPort(disk, {});
+		let recovered: Promise<unknown> | undefined;
+		disk.observe(({ name, error }) => {
+			if (name === 'rename' && error !== undefined) recovered ??= recover('/data', { fileSystem: elsewhere });
+		});
+		const writer = createWriter({ fileSystem: disk });
+		await expect(writer.write('/data/a.json', 1)).rejects.toMatchObject({ step: 'rename', outcome: 'not_applied' });
+		expect(await recovered).toMatchObject({ failures: [] });
 		expect(disk.paths()).toEqual(['/data']);
 		await writer.close();
 	});
