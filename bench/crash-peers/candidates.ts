@@ -13,6 +13,8 @@ export interface Candidate {
 	readonly name: string;
 	/** False where its documentation says that saves of one path must wait for each other. */
 	readonly savesAtOnce: boolean;
+	/** Once, before anything is explored: what is read from the real disk takes real time, which is none of the simulation. */
+	load?(): Promise<unknown>;
 	open(stage: Stage): Promise<Saver>;
 }
 
@@ -21,6 +23,7 @@ function peer(name: string, load: () => Promise<(path: string, text: string) => 
 	return {
 		name,
 		savesAtOnce: true,
+		load,
 		async open() {
 			const save = await load();
 			return { save: (path, text) => save(path, text).then(() => true), close: async () => {} };

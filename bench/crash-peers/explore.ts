@@ -41,6 +41,7 @@ function textOf(version: number): string {
 
 export async function exploreCandidate(candidate: Candidate): Promise<Findings> {
 	const findings: Findings = { crashPoints: 0, errors: 0, states: 0, failures: new Map(), examples: new Map() };
+	await candidate.load?.();
 	const explore = async (name: string, scenario: Scenario): Promise<void> => {
 		const { crashPoints, states } = await exploreCrashes(onStage(scenario), checkOf(candidate), {
 			schedules: SCHEDULES,

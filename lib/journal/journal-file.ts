@@ -109,7 +109,8 @@ export class JournalFile {
 	/**
 	 * Makes sure, where the file is opened, that all it holds is durable, and cuts off what stands behind. A process that was
 	 * killed has synced its last group not at all, or in vain: where a sync has failed, the system takes the bytes for written
-	 * until they are written again. The groups before were synced before the last one was written.
+	 * until they are written again. The groups before were synced before the last one was written. Where there is none, the
+	 * last byte is written again: entries that were cut off there may be on the medium still.
 	 *
 	 * @param lastGroup where the last one begins. Rejects with the system's error.
 	 */
@@ -117,8 +118,9 @@ export class JournalFile {
 		const { offset } = this.#end;
 		if (this.#allocatedBytes > offset) await this.#file.truncate(offset);
 		this.#allocatedBytes = offset;
-		const buffer = Buffer.allocUnsafe(Math.min(MAX_AHEAD_BYTES, offset - lastGroup));
-		for (let position = lastGroup; position < offset; ) {
+		const from = Math.min(lastGroup, offset - 1);
+		const buffer = Buffer.allocUnsafe(Math.min(MAX_AHEAD_BYTES, offset - from));
+		for (let position = from; position < offset; ) {
 			const read = await this.#file.read(buffer, 0, Math.min(buffer.length, offset - position), position);
 			if (read === 0) throw new Error('the file has become shorter');
 			await this.#write(buffer.subarray(0, read), position);

@@ -5,7 +5,9 @@ import type { Milliseconds } from '../types.ts';
 import { type Strategy, strategy } from './strategy.ts';
 
 /** Writes each value, in the order of the calls; none stands in for another. For logs of states; costs a commit a call. */
-export function immediate(): Strategy {
+export function immediate(): Strategy;
+export function immediate(...given: readonly unknown[]): Strategy {
+	checkNone('immediate', given);
 	return strategy(({ oldestMs }) => oldestMs, { merges: false, maxWaitMs: 0 });
 }
 
@@ -13,7 +15,9 @@ export function immediate(): Strategy {
  * The default: commits at once when the path is idle; while a commit is under way only the newest value is kept. It adds
  * no wait and follows the speed of the disk.
  */
-export function coalesce(): Strategy {
+export function coalesce(): Strategy;
+export function coalesce(...given: readonly unknown[]): Strategy {
+	checkNone('coalesce', given);
 	return strategy(({ oldestMs }) => oldestMs, { maxWaitMs: 0 });
 }
 
@@ -101,6 +105,12 @@ export function adaptive(options: AdaptiveOptions): Strategy {
 		},
 		{ maxWaitMs: maxStalenessMs },
 	);
+}
+
+/** A bound that is given where none is taken would be missed in production. */
+function checkNone(name: string, given: readonly unknown[]): void {
+	const [first] = given;
+	if (first !== undefined) throw invalidArgument(`options of ${name}`, 'left out: it takes none', first);
 }
 
 const FACTORIES: readonly unknown[] = [immediate, coalesce, debounce, throttle, batch, adaptive];

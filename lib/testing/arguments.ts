@@ -1,4 +1,6 @@
 /** Checks what users of the simulated disk and of the explorer pass. What is bad throws, naming argument and value. */
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 import { argumentOutOfRange, invalidArgument } from '../errors.ts';
 import { asOptions, checkBoolean, checkFunction, checkInteger } from '../options.ts';
 import type { CallName } from './disk-calls.ts';
@@ -11,6 +13,12 @@ const CALL_NAMES: Readonly<Record<CallName, true>> = {
 	...{ stat: true, lstat: true, realpath: true, readlink: true, readdir: true, readFile: true, rename: true },
 	...{ link: true, unlink: true, ensureDirectory: true },
 };
+
+/** The codes of this system's errors and of those that Node knows from others, such as EDQUOT and UNKNOWN. */
+const ERROR_CODES: ReadonlySet<string> = new Set([
+	...Object.keys(constants.errno),
+	...Array.from(getSystemErrorMap().values(), ([code]) => code),
+]);
 
 /** What tells a disk, a clock and the rest from other objects: an instance of another copy of this package will do. */
 const SIGNS = {
@@ -26,11 +34,13 @@ type Given = Readonly<Record<string, unknown>>;
 
 const given = (name: string, value: unknown): Given => asOptions<Given>(value, 'an object', name);
 
-function checkSigns(name: string, expected: keyof typeof SIGNS, value: unknown): void {
+function hasSigns(expected: keyof typeof SIGNS, value: unknown): boolean {
 	const members = Object(value) as Given;
-	if (!SIGNS[expected].every((sign) => typeof members[sign] === 'function')) {
-		throw invalidArgument(name, expected, value);
-	}
+	return SIGNS[expected].every((sign) => typeof members[sign] === 'function');
+}
+
+function checkSigns(name: string, expected: keyof typeof SIGNS, value: unknown): void {
+	if (!hasSigns(expected, value)) throw invalidArgument(name, expected, value);
 }
 
 export function checkDisk(name: string, disk: unknown): void {
@@ -66,6 +76,9 @@ export function checkExploration(scenario: unknown, check: unknown, options: unk
 	const { disk, start, at, onFailure, seed, statesMax, schedules, checksAtOnce } = given('options', options);
 	if (disk !== undefined && start !== undefined) {
 		throw invalidArgument('options.disk', 'left out where options.start has a disk', disk);
+	}
+	if (hasSigns('a SimulatedDisk', disk)) {
+		throw invalidArgument('options.disk', 'how a disk behaves; a disk itself is the `disk` of options.start', disk);
 	}
 	if (disk !== undefined) checkDiskOptions(disk, 'options.disk');
 	if (start !== undefined) checkStart(start);
@@ -126,7 +139,7 @@ export function checkDiskOptions(options: unknown, at = 'options'): void {
 }
 
 export function checkPlanted(path: unknown, content: unknown, metadata: unknown): void {
-	checkPath('path', path);
+	checkFilePath('path', path);
 	if (typeof content !== 'string' && !(content instanceof Uint8Array)) {
 		throw invalidArgument('content', 'a string or a Uint8Array', content);
 	}
@@ -143,6 +156,11 @@ export function checkPath(name: string, path: unknown): void {
 	}
 }
 
+export function checkFilePath(name: string, path: unknown): void {
+	checkPath(name, path);
+	if (/\/\.{0,2}$/.test(path as string)) throw invalidArgument(name, 'the path of a file, not of a directory', path);
+}
+
 export function checkTarget(target: unknown): void {
 	if (typeof target !== 'string' || target === '') throw invalidArgument('target', 'a path', target);
 }
@@ -156,7 +174,10 @@ function checkCallName(name: unknown): void {
 export function checkFault(name: unknown, fault: unknown): void {
 	checkCallName(name);
 	const { code, applied = false } = checkTiming('fault', fault);
-	if (typeof code !== 'string' || code === '') throw invalidArgument('fault.code', "a code such as 'EIO'", code);
+	// Errors of Node itself have codes as well: ERR_ACCESS_DENIED.
+	if (typeof code !== 'string' || !(ERROR_CODES.has(code) || code.startsWith('ERR_'))) {
+		throw invalidArgument('fault.code', "the code of a system's error, such as 'EIO'", code);
+	}
 	checkBoolean('fault.applied', applied);
 }
 
@@ -178,7 +199,7 @@ function checkTiming(name: string, timing: unknown): Given {
 }
 
 export function checkVersion(path: unknown, content: unknown): void {
-	checkPath('path', path);
+	checkFilePath('path', path);
 	if (content !== undefined && typeof content !== 'string') {
 		throw invalidArgument('content', 'the text of the document, or undefined where there is none', content);
 	}

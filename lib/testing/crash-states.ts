@@ -52,8 +52,9 @@ export function volumesAfterPowerCut(
 	rules: MediumRules,
 	options?: CrashStateOptions,
 ): VolumeAfterCrash[] {
-	const fates = rules.ordered ? [orderedFate(volume)] : directoryFates(volume);
-	fates.push(...fileFates(volume, rules));
+	const names = namesNow(volume);
+	const fates = rules.ordered ? [orderedFate(volume)] : directoryFates(volume, names);
+	fates.push(...fileFates(volume, rules, names));
 	const seen = new Set<string>();
 	const states: VolumeAfterCrash[] = [];
 	const statesMax = options?.statesMax ?? 256;
@@ -99,13 +100,26 @@ function* choices(fates: readonly OpenFate[], statesMax: number, random: SeededR
 	for (; given < statesMax - 2; given++) yield sizes.map((size) => Math.floor(random() * size));
 }
 
-function directoryFates(volume: Volume): OpenFate[] {
+type Names = ReadonlyMap<number, string>;
+
+/** By the numbers of the inodes: a path that they have in the running system. */
+function namesNow(volume: Volume): Names {
+	const names = new Map([[volume.root.number, '/']]);
+	for (const [path, { number }] of volume.walk()) if (!names.has(number)) names.set(number, path);
+	return names;
+}
+
+function nameOf({ kind, number }: FileNode | DirectoryNode, names: Names): string {
+	return `${kind} ${names.get(number) ?? `${number}, which has no name any more`}`;
+}
+
+function directoryFates(volume: Volume, names: Names): OpenFate[] {
 	const fates: OpenFate[] = [];
 	for (const node of volume.inodes) {
 		if (node.kind !== 'directory' || node.unsynced.length === 0) continue;
 		fates.push({
 			outcomes: survivingSets(node.unsynced).map((kept) => ({
-				text: `directory ${node.number}: ${describe(kept, node)}`,
+				text: `${nameOf(node, names)}: ${describe(kept, node)}`,
 				put: (survivors) => survivors.changes.set(node.number, kept),
 			})),
 		});
@@ -113,12 +127,12 @@ function directoryFates(volume: Volume): OpenFate[] {
 	return fates;
 }
 
-function fileFates(volume: Volume, rules: MediumRules): OpenFate[] {
+function fileFates(volume: Volume, rules: MediumRules, names: Names): OpenFate[] {
 	const files = volume.reachableFiles();
 	const fates: OpenFate[] = [];
 	for (const node of files) {
 		const reusing = rules.reusesFreedBlocks ? reuserOf(node, files, rules.isOpen) : undefined;
-		if (node.now !== node.durable || reusing !== undefined) fates.push(fileFate(node, reusing));
+		if (node.now !== node.durable || reusing !== undefined) fates.push(fileFate(node, nameOf(node, names), reusing));
 	}
 	return fates;
 }
@@ -169,7 +183,7 @@ function contentsOf(node: FileNode): readonly NamedContent[] {
 	return contents;
 }
 
-function fileFate(node: FileNode, reusing: FileNode | undefined): OpenFate {
+function fileFate(node: FileNode, name: string, reusing: FileNode | undefined): OpenFate {
 	const { now, durable } = node;
 	const outcomes = contentsOf(node).map(([text, content]): [string, FileState] => [text, { ...now, content }]);
 	if (now.mode !== durable.mode || now.uid !== durable.uid || now.gid !== durable.gid) {
@@ -181,7 +195,7 @@ function fileFate(node: FileNode, reusing: FileNode | undefined): OpenFate {
 	if (reusing !== undefined) outcomes.push(['its blocks reused', { ...durable, content: reused(durable, reusing) }]);
 	return {
 		outcomes: outcomes.map(([text, state]) => ({
-			text: `file ${node.number}: ${text}`,
+			text: `${name}: ${text}`,
 			put: (survivors) => survivors.files.set(node.number, state),
 		})),
 	};
@@ -205,7 +219,14 @@ function reused({ content }: FileState, by: FileNode): Uint8Array {
 	return result;
 }
 
-function describe(kept: readonly EntryChange[], node: DirectoryNode): string {
-	const names = kept.map((change) => change.names.map(([name, inode]) => `${inode === undefined ? '-' : '+'}${name}`));
-	return `${kept.length} of ${node.unsynced.length} changes kept [${names.map((step) => step.join(' ')).join(', ')}]`;
+function describe(kept: readonly EntryChange[], { unsynced }: DirectoryNode): string {
+	const lost = unsynced.filter((change) => !kept.includes(change));
+	return [list('kept', kept), list('lost', lost)].filter((text) => text !== '').join(', ');
+}
+
+function list(what: string, changes: readonly EntryChange[]): string {
+	const texts = changes.map(({ names }) =>
+		names.map(([name, inode]) => `${inode === undefined ? '-' : '+'}${name}`).join(' '),
+	);
+	return texts.length === 0 ? '' : `${what} [${texts.join(', ')}]`;
 }

@@ -122,8 +122,8 @@ interface FoundState {
 /**
  * Runs `check` on every state that a crash of `scenario` may leave. Rejects with a {@link CrashFailure} where the check
  * throws, as the scenario does where that fails, and where the scenario or a check hangs; with the code
- * `ERR_INVALID_ARGUMENT` where an argument is bad, where the scenario makes no call on its disk or goes on after its promise
- * has settled, and where it has no crash `at` the place that is asked for.
+ * `ERR_INVALID_ARGUMENT` where an argument is bad, where the scenario makes no call on its disk, goes on after its promise has
+ * settled, or tells its history nothing though the check asks that, and where it has no crash `at` the place that is asked for.
  */
 export async function exploreCrashes(
 	scenario: Scenario,
@@ -150,10 +150,7 @@ export async function exploreCrashes(
 		total.crashPoints += finder.crashPoints;
 		total.states += finder.states.length;
 		// What a crash loses is told first: it may come of this.
-		if (late !== undefined) {
-			const call = `call ${late.number}, ${late.name} ${late.path}`;
-			throw invalidArgument('scenario', 'a program that awaits all that it starts', `${call}, after it had ended`);
-		}
+		checkPlayed(stage, late, options);
 	}
 	if (at !== undefined && total.states === 0) {
 		const { call, side = 'after', state = 'any' } = at;
@@ -175,6 +172,18 @@ async function play(scenario: Scenario, stage: Stage): Promise<{ calls: number; 
 	if (calls === 0)
 		throw invalidArgument('scenario', 'a program that calls the `disk` or the `fs` of its stage', 'no call');
 	return { calls, late };
+}
+
+/** Refuses a program that a check cannot have judged. */
+function checkPlayed({ disk, history }: Stage, late: DiskCall | undefined, { start }: ExploreOptions): void {
+	// What is known at the start may be nothing, where that is what an early crash has left.
+	if (history.checked && history.paths.length === 0 && start === undefined && !disk.crashed) {
+		const expected = 'a program that tells `history` what it saves, as check() compares the disk with that';
+		throw invalidArgument('scenario', expected, 'no submit() and no begin()');
+	}
+	if (late === undefined) return;
+	const call = `call ${late.number}, ${late.name} ${late.path}`;
+	throw invalidArgument('scenario', 'a program that awaits all that it starts', `${call}, after it had ended`);
 }
 
 function startDisk({ disk }: ExploreOptions, schedule: number, seed: number): SimulatedDisk {

@@ -15,7 +15,16 @@ interface Versions {
 export class History {
 	/** Counts the changes. */
 	revision = 0;
+	/** Shared with the copies. */
+	readonly #use: { checked: boolean };
 	readonly #documents = new Map<string, Versions>();
+
+	constructor();
+	/** @internal a copy */
+	constructor(use: { checked: boolean });
+	constructor(use = { checked: false }) {
+		this.#use = use;
+	}
 
 	/** Says what a document holds before the first submission. Without it: nothing. */
 	begin(path: string, content: Content): void {
@@ -49,9 +58,14 @@ export class History {
 		return [...this.#documents.keys()];
 	}
 
+	/** @internal Whether this or a copy was asked what a disk has kept. */
+	get checked(): boolean {
+		return this.#use.checked;
+	}
+
 	/** @returns a copy that later changes do not touch */
 	snapshot(): History {
-		const copy = new History();
+		const copy = new History(this.#use);
 		for (const [path, versions] of this.#documents) copy.#set(path, versions);
 		return copy;
 	}
@@ -62,12 +76,16 @@ export class History {
 	 */
 	check(disk: SimulatedDisk): void {
 		checkDisk('disk', disk);
+		this.#use.checked = true;
 		for (const path of this.paths) {
 			const content = disk.peekFile(path)?.toString();
 			const { submitted, acknowledged } = this.#get(path);
 			if (submitted.slice(acknowledged).includes(content)) continue;
 			const shown = content === undefined ? '' : `: ${JSON.stringify(content.slice(0, 80))}`;
-			throw new Error(`${path} ${verdict(content, submitted, acknowledged)}${shown}`);
+			const hint = differsInNewline(content, submitted)
+				? ', a version that was submitted without the final newline'
+				: '';
+			throw new Error(`${path} ${verdict(content, submitted, acknowledged)}${shown}${hint}`);
 		}
 	}
 
@@ -87,6 +105,11 @@ export class History {
 		this.#documents.set(path, versions);
 		this.revision++;
 	}
+}
+
+/** What most writers of JSON add is easily forgotten. */
+function differsInNewline(content: Content, submitted: readonly Content[]): boolean {
+	return content?.endsWith('\n') === true && !submitted.includes(content) && submitted.includes(content.slice(0, -1));
 }
 
 function verdict(content: Content, submitted: readonly Content[], acknowledged: number): string {

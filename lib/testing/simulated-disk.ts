@@ -7,6 +7,7 @@ import {
 	checkDelay,
 	checkDiskOptions,
 	checkFault,
+	checkFilePath,
 	checkPath,
 	checkPlanted,
 	checkShortWrite,
@@ -203,7 +204,7 @@ export class SimulatedDisk implements FileSystem {
 	/** As {@link SimulatedDisk.plantFile}, a symbolic link. */
 	plantSymlink(target: string, path: string): void {
 		checkTarget(target);
-		checkPath('path', path);
+		checkFilePath('path', path);
 		this.#makeParents(path);
 		const { directory, name } = this.#volume.locate(path, false, 'symlink');
 		this.#volume.createSymlink(directory, name, target);

@@ -136,7 +136,7 @@ describe('a failure', () => {
 	it('names the call, the side and the state', async () => {
 		const explored = exploreCrashes(saving(2, mutants['directory sync dropped']), check);
 		await expect(explored).rejects.toThrow(
-			/is missing.*\n +power cut (after the end|(before|after) call \d+, \w+ \S+).*: .*changes kept/s,
+			/is missing.*\n +power cut (after the end|(before|after) call \d+, \w+ \S+).*: directory \/\S*: (kept|lost) \[/s,
 		);
 	});
 

@@ -2,6 +2,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { DurableJsonError, type Journal, openJournal } from '../../lib/index.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 import { apply, coded, type List, type Options, openList } from './support.ts';
@@ -59,6 +60,42 @@ describe('a disk that fails', () => {
 		for (const state of disk.crashStates()) {
 			expect((await open({ fileSystem: state.disk }, '/data/a')).state).toEqual(['before', 5]);
 		}
+	});
+
+	it('where what was cut off was not made durable, keeps what is appended after the next start', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		const again = (from: SimulatedDisk): Promise<Journal<List, unknown>> => open({ fileSystem: from }, '/data/a');
+		const journal = await again(disk);
+		const refused = journal.append('cut off');
+		// It is in the file, durably, when the look at the name fails; the file is given up, and no other can be made.
+		disk.fail('lstat', { code: 'EIO' });
+		disk.fail('open', { code: 'EIO', times: Number.POSITIVE_INFINITY });
+		disk.fail('dataSync', { code: 'EIO', nth: 2 });
+		await expect(refused).rejects.toEqual(coded('ERR_WRITE_FAILED', { step: 'check', outcome: 'unknown' }));
+		await journal.close();
+		disk.heal();
+		const next = await again(disk);
+		expect(next.state).toEqual([]);
+		await next.append('kept');
+		for (const state of [disk.processCrashState(), ...disk.crashStates().map((each) => each.disk)]) {
+			expect((await again(state)).state).toEqual(['kept']);
+		}
+	});
+
+	it('in a checkpoint of which nobody knows whether it has the name: nothing is acknowledged that may be lost', async () => {
+		const { disk, journal, again } = await onDisk({ clock: new ManualClock() });
+		disk.fail('rename', { code: 'EIO', applied: true });
+		// After the look before it.
+		disk.fail('lstat', { code: 'EIO', nth: 2, times: 2 });
+		await expect(journal.checkpoint()).rejects.toBeInstanceOf(DurableJsonError);
+		disk.heal();
+		const acknowledged = await journal.append('after').then(
+			() => ['after'],
+			() => [],
+		);
+		expect((await again(disk.processCrashState())).state).toEqual(['before', ...acknowledged]);
+		await journal.close();
 	});
 
 	it('in a write rejects its group, not applied: it does not come back', async () => {

@@ -63,6 +63,10 @@ describe('exploreCrashes', () => {
 		[{ onFailure: true }, /^options\.onFailure must be a function; got true/],
 		[{ disk: 'win32' }, /^options\.disk must be an object; got 'win32'/],
 		[{ disk: { semantics: 'windows' } }, /^options\.disk\.semantics must be 'posix' or 'win32'; got 'windows'/],
+		[
+			{ disk },
+			/^options\.disk must be how a disk behaves; a disk itself is the `disk` of options\.start; got an object/,
+		],
 		[{ start: disk }, /^options\.start\.disk must be a SimulatedDisk; got undefined/],
 		[{ start: { disk } }, /^options\.start\.history must be a History; got undefined/],
 		[{ start: { disk, history }, disk: {} }, /^options\.disk must be left out where options\.start has a disk/],
@@ -96,6 +100,22 @@ describe('exploreCrashes', () => {
 		const used = new SimulatedDisk();
 		used.sync.ensureDirectory('/by somebody else');
 		await expectRefusal(() => exploreCrashes(async () => {}, nothing, { start: { disk: used, history } }), message);
+	});
+
+	it('refuses a scenario that tells nothing to the history, where the check asks that: it would pass any loss', async () => {
+		const untold: Scenario = ({ fs }) => fs.writeFile('/a', 'text');
+		const asking: Check = (stage) => stage.history.check(stage.disk);
+		const message =
+			/^scenario must be a program that tells `history` what it saves, .*; got 'no submit\(\) and no begin/;
+		await expectRefusal(() => exploreCrashes(untold, asking), message);
+		await exploreCrashes(untold, nothing);
+		// Nothing had been submitted yet at the crash that a second exploration starts from, or that is replayed.
+		await exploreCrashes(untold, asking, { start: { disk: new SimulatedDisk(), history: new History() } });
+		await exploreCrashes(scenario, asking, { at: { call: 1, side: 'before' } });
+	});
+
+	it('takes the codes of errors that systems and Node give', () => {
+		for (const code of ['EIO', 'EDQUOT', 'UNKNOWN', 'ERR_ACCESS_DENIED']) new SimulatedDisk().fail('*', { code });
 	});
 
 	it.each<[string, Scenario]>([
@@ -183,7 +203,12 @@ describe('SimulatedDisk', () => {
 			(disk) => disk.fail(any('fsync'), { code: 'EIO' }),
 			/^name must be '\*' or one of .*; got 'fsync'/,
 		],
-		['fail, how', (disk) => disk.fail('sync', any(undefined)), /^fault\.code must be a code .*; got undefined/],
+		['fail, how', (disk) => disk.fail('sync', any(undefined)), /^fault\.code must be the code .*; got undefined/],
+		[
+			'fail, with what no system knows',
+			(disk) => disk.fail('sync', { code: 'EBOGUS' }),
+			/^fault\.code must be the code .*; got 'EBOGUS'/,
+		],
 		['fail, a code', (disk) => disk.fail('sync', any('EIO')), /^fault must be an object; got 'EIO'/],
 		['fail, when', (disk) => disk.fail('sync', { code: 'EIO', nth: 0 }), /^fault\.nth must be an integer from 1/],
 		[
@@ -207,9 +232,17 @@ describe('SimulatedDisk', () => {
 			(disk) => disk.plantFile('/a', any({})),
 			/^content must be a string or a Uint8Array; got an/,
 		],
+		[
+			'plantFile, a directory',
+			(disk) => disk.plantFile('/x/', ''),
+			/^path must be the path of a file, .*; got '\/x\/'/,
+		],
+		['plantFile, the root', (disk) => disk.plantFile('/', ''), /^path must be the path of a file/],
+		['plantFile, a parent', (disk) => disk.plantFile('/x/..', ''), /^path must be the path of a file/],
 		['plantFile, mode', (disk) => disk.plantFile('/a', '', any('0600')), /^metadata must be an object; got '0600'/],
 		['plantFile, owner', (disk) => disk.plantFile('/a', '', { uid: -1 }), /^metadata\.uid must be an integer from 0/],
 		['plantSymlink', (disk) => disk.plantSymlink(any(undefined), '/a'), /^target must be a path; got undefined/],
+		['plantSymlink, a directory', (disk) => disk.plantSymlink('/a', '/x/'), /^path must be the path of a file/],
 		['plantDirectory', (disk) => disk.plantDirectory('data'), /^path must be an absolute path, .*; got 'data'/],
 		['peekFile', (disk) => disk.peekFile('a'), /^path must be an absolute path, .*; got 'a'/],
 		['a call', (disk) => disk.rename('/a', 'b'), /^path must be an absolute path, .*; got 'b'/],
@@ -236,6 +269,7 @@ it.each<[string, () => unknown, RegExp]>([
 	['schedule', () => new ManualClock().schedule(1, any(undefined)), /^callback must be a function; got undefined/],
 	['setEpochMs', () => new ManualClock().setEpochMs(any(new Date(0))), /^epochMs must be a number .*; got an object/],
 	['begin', () => new History().begin('a', ''), /^path must be an absolute path, .*; got 'a'/],
+	['submit, a directory', () => new History().submit('/x/', ''), /^path must be the path of a file, .*; got '\/x\/'/],
 	['submit', () => new History().submit('/a', any({ version: 1 })), /^content must be the text .*; got an object/],
 	['check', () => new History().check(any({ disk: 1 })), /^disk must be a SimulatedDisk; got an object/],
 	['drive', () => drive(any(undefined), any({})), /^run must be a promise; got undefined/],
@@ -250,4 +284,14 @@ function expectThat(_name: string, call: () => unknown, message: RegExp): Promis
 it('a program that hangs before its first call is told of as such', async () => {
 	const hanging = exploreCrashes(() => new Promise(() => {}), nothing);
 	await expect(hanging).rejects.toThrow('nothing happens, and no call was made');
+});
+
+it('a program that waits for a real timer is told what it waits for', async () => {
+	const waiting: Scenario = async ({ fs }) => {
+		await fs.writeFile('/a', 'text');
+		await new Promise((resolve) => setTimeout(resolve, 60_000).unref());
+	};
+	await expect(exploreCrashes(waiting, nothing)).rejects.toThrow(
+		/^nothing happens after call \d+, close \/a: .* a real timer \(in place of `clock`\)/,
+	);
 });

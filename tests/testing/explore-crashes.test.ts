@@ -1,5 +1,9 @@
 /** The explorer itself: what it tries, what it tells, and that a failure can be had again from what it printed. */
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { createWriter } from '../../lib/index.ts';
 import {
 	type Check,
 	CrashFailure,
@@ -59,6 +63,33 @@ describe('a failure', () => {
 		});
 		await expect(failing).rejects.toBeInstanceOf(CrashFailure);
 		await expect(failing).rejects.toMatchObject({ cause: refused, kind: 'power cut' });
+	});
+
+	it('says by their paths what was lost and what is left of each file', async () => {
+		const scenario: Scenario = async ({ fs, history }) => {
+			await fs.mkdir('/data');
+			const acknowledge = history.submit('/data/a', 'text');
+			await fs.writeFile('/data/a', 'text');
+			acknowledge();
+		};
+		const messages = (await failuresOf(scenario)).map(({ message }) => message.split('\n')[1]);
+		expect(messages).toContain(
+			'  power cut after the end: directory /: kept [+data]; directory /data: kept [+a]; file /data/a: half',
+		);
+		expect(messages).toContain(
+			'  power cut after the end: directory /: lost [+data]; directory /data: kept [+a]; file /data/a: all',
+		);
+	});
+
+	it('says so where the content lacks but a final newline in the history', async () => {
+		const scenario: Scenario = async ({ disk, clock, history }) => {
+			const writer = createWriter({ fileSystem: disk, clock });
+			const acknowledge = history.submit('/a.json', '{"a":1}');
+			await writer.write('/a.json', { a: 1 });
+			acknowledge();
+			await writer.close();
+		};
+		await expect(exploreCrashes(scenario, check)).rejects.toThrow(/^\/a\.json is torn: .* without the final newline\n/);
 	});
 
 	it('of the scenario itself is told as it is', async () => {
@@ -125,6 +156,15 @@ describe('an exploration', () => {
 		expect(durable).toBe(1);
 	});
 
+	it('waits for what takes real time elsewhere', async () => {
+		const scenario: Scenario = async ({ fs, clock }) => {
+			const packed = await promisify(gzip)(randomBytes(500_000));
+			await fs.writeFile('/a', packed.subarray(0, 10));
+			expect(clock.monotonicMs()).toBe(0);
+		};
+		expect((await exploreCrashes(scenario, () => {})).states).toBeGreaterThan(1);
+	});
+
 	it('lets time pass where nothing else happens', async () => {
 		const scenario: Scenario = async ({ disk, clock }) => {
 			const started = clock.monotonicMs();
@@ -134,6 +174,6 @@ describe('an exploration', () => {
 			clock.schedule(1, () => expect(disk.callsUnderWay).toBe(0));
 			await disk.stat('/');
 		};
-		expect(await exploreCrashes(scenario, check)).toMatchObject({ calls: 1, crashPoints: 3 });
+		expect(await exploreCrashes(scenario, () => {})).toMatchObject({ calls: 1, crashPoints: 3 });
 	});
 });

@@ -89,6 +89,13 @@ describe('backups: n', () => {
 		}
 	});
 
+	it('takes bytes for no document because this process wrote them', async () => {
+		const file = directory.file('state.json');
+		await writeFile(file, '{"torn":', { backups: 1 });
+		await writeJson(file, 'new', { backups: 1 });
+		expect(await backupValues()).toEqual([]);
+	});
+
 	it('tolerates gaps in the numbers, and a document that is its own backup', async () => {
 		const file = directory.file('state.json');
 		for (let value = 1; value <= 5; value++) await writeJson(file, value, { backups: 4 });

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import {
 	adaptive,
 	batch,
+	coalesce,
 	createWriter,
 	createWriteStream,
 	debounce,
+	immediate,
 	openJournal,
 	openJsonFile,
 	openPendingFile,
@@ -109,6 +111,22 @@ describe('options that are no object', () => {
 			message: expect.stringMatching(/^options\.\w+ must/),
 		});
 	});
+});
+
+it.each([
+	['immediate', immediate],
+	['coalesce', coalesce],
+])('options of %s are refused, as it takes none', (name, make) => {
+	const call = make as (options?: unknown) => unknown;
+	for (const options of [5, null, { maxWaitMs: 100 }]) {
+		expect(() => call(options)).toThrow(
+			expect.objectContaining({
+				code: 'ERR_INVALID_ARGUMENT',
+				message: expect.stringMatching(`^options of ${name} must be left out: it takes none; got `),
+			}),
+		);
+	}
+	expect(call(undefined)).toBeTypeOf('function');
 });
 
 it('says what a strategy is where it gets none', () => {

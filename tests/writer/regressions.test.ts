@@ -11,6 +11,7 @@ import {
 	type JsonWriter,
 	openPendingFile,
 	readJson,
+	recover,
 	stringifyChunks,
 	writeFile,
 	writeJson,
@@ -20,6 +21,7 @@ import type { FileSystem } from '../../lib/ports/file-system.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { gatedFileSystem } from '../support/gated-file-system.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { RecordingFileSystem } from '../support/recording-file-system.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
@@ -35,6 +37,8 @@ function open(fileSystem: FileSystem = nodeFileSystem): JsonWriter {
 	writers.push(writer);
 	return writer;
 }
+
+const nextTurns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 /** Rows that end when they are released. */
 function gated(): { rows: AsyncGenerator<number>; release: () => void; begun: Promise<void> } {
@@ -73,6 +77,102 @@ describe('order', () => {
 		await busy;
 		expect(await older).toMatchObject({ superseded: true });
 		expect(await directory.json('y.json')).toBe('newer');
+	});
+
+	/** A call by a link that leads to y.json when its turn comes: meanwhile y.json is written by its own name. */
+	async function overtaken(
+		call: (writer: JsonWriter, path: string) => Promise<unknown>,
+		prepare: (disk: SimulatedDisk) => void,
+	): Promise<{ older: unknown; newer: unknown; document: string | undefined }> {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/data/y.json', '0');
+		disk.plantSymlink('x.json', '/data/link.json');
+		const writer = createWriter({ fileSystem: disk });
+		const { rows, release, begun } = gated();
+		const busy = writer.write('/data/x.json', rows);
+		await begun;
+		const older = call(writer, '/data/link.json');
+		await nextTurns();
+		disk.sync.unlink('/data/link.json');
+		disk.plantSymlink('y.json', '/data/link.json');
+		prepare(disk);
+		const newer = await writer.write('/data/y.json', 'newer').catch((error: unknown) => error);
+		release();
+		await busy;
+		const landed = { older: await older, newer, document: disk.peekFile('/data/y.json')?.toString() };
+		await writer.close();
+		return landed;
+	}
+
+	it('never lands an older write over a newer one whose directory could not be synced', async () => {
+		const prepare = (disk: SimulatedDisk): void => disk.fail('syncDirectory', { code: 'EIO' });
+		const { older, newer, document } = await overtaken((writer, path) => writer.write(path, 'older'), prepare);
+		expect(newer).toMatchObject({ code: 'ERR_WRITE_FAILED', outcome: 'unknown' });
+		expect(older).toMatchObject({ superseded: true });
+		expect(document).toBe('"newer"\n');
+	});
+
+	it('never removes a document that was written after the call', async () => {
+		const { document } = await overtaken(
+			(writer, path) => writer.remove(path),
+			() => {},
+		);
+		expect(document).toBe('"newer"\n');
+	});
+
+	it('never lands a first write that is aborted while its file is being named complete', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		const controller = new AbortController();
+		disk.observe(({ name, to }, side) => {
+			if (name === 'rename' && side === 'after' && to?.endsWith('.ready')) controller.abort(new Error('not wanted'));
+		});
+		const writer = createWriter({ fileSystem: disk });
+		await expect(writer.write('/data/a.json', 1, { signal: controller.signal })).rejects.toThrow('not wanted');
+		expect(disk.paths()).toEqual(['/data']);
+		await writer.close();
+	});
+
+	it('keeps the permissions that a document got while it was written', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/data/a.json', '0', { mode: 0o600 });
+		const writer = createWriter({ fileSystem: disk });
+		const { rows, release, begun } = gated();
+		const writing = writer.write('/data/a.json', rows);
+		await begun;
+		await nextTurns();
+		disk.plantFile('/data/a.json', '0', { mode: 0o640 });
+		release();
+		await writing;
+		expect(await disk.stat('/data/a.json')).toMatchObject({ mode: 0o640 });
+		await writer.close();
+	});
+
+	it('leaves nothing of a first write whose file could not be named complete, and was all the same', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.fail('rename', { code: 'EIO', applied: true });
+		const writer = createWriter({ fileSystem: disk });
+		await expect(writer.write('/data/a.json', 1)).rejects.toMatchObject({ step: 'ready', outcome: 'not_applied' });
+		expect(disk.paths()).toEqual(['/data']);
+		await writer.close();
+	});
+
+	it('never brings a rejected first write back by a recovery that comes meanwhile', async () => {
+		const disk = new SimulatedDisk();
+		disk.plantDirectory('/data');
+		disk.fail('rename', { code: 'EIO', nth: 2 });
+		disk.slow('unlink', { turns: 300 });
+		const elsewhere = new PassingPort(disk, {});
+		let recovered: Promise<unknown> | undefined;
+		disk.observe(({ name, error }) => {
+			if (name === 'rename' && error !== undefined) recovered ??= recover('/data', { fileSystem: elsewhere });
+		});
+		const writer = createWriter({ fileSystem: disk });
+		await expect(writer.write('/data/a.json', 1)).rejects.toMatchObject({ step: 'rename', outcome: 'not_applied' });
+		expect(await recovered).toMatchObject({ failures: [] });
+		expect(disk.paths()).toEqual(['/data']);
+		await writer.close();
 	});
 
 	it('never lands the value before a failed one over a newer one that came in between', async () => {
