@@ -9,7 +9,7 @@ export default [
 		linterOptions: { reportUnusedDisableDirectives: 'error' },
 		languageOptions: {
 			parser: tseslint.parser,
-			parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+			parserOptions: { project: ['./tsconfig.json', './bench/tsconfig.json'], tsconfigRootDir: import.meta.dirname },
 		},
 		plugins: { '@typescript-eslint': tseslint.plugin },
 		rules: {

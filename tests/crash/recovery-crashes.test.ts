@@ -7,7 +7,7 @@ import { type Check, exploreCrashes, type Scenario } from '../support/simulation
 import { actOf, acts, asScenario, startAnew } from './scenarios.ts';
 
 const statesMax = LONG ? 256 : 64;
-const schedules = LONG ? 12 : 2;
+const schedules = LONG ? 12 : 4;
 
 const census = new Census();
 afterAll(() => console.log(String(census)));
@@ -75,7 +75,7 @@ it('lets a live writer of another process alone, after every crash of a save', a
 	}
 });
 
-const enough = 62_000;
+const enough = 79_000;
 it(`keeps them in more than ${enough} different states`, () => {
 	expect(census.distinct).toBeGreaterThan(enough);
 });
