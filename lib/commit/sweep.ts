@@ -24,9 +24,9 @@ export function claimSweep(fileSystem: FileSystem, directory: string): boolean {
 }
 
 /**
- * Removes the dead temporary files in a directory. A `ready` or `aside` file stays where its document is missing: it may
- * be the only copy; a link of that name, or a directory, is no document. Never rejects: a file that cannot be looked at or removed is told to
- * `durable-json:recover` and left.
+ * Removes the dead temporary files in a directory. A `ready` or `aside` file stays where its document is missing, as it may
+ * be the only copy; a link of that name, or a directory, is no document. Never rejects: a file that cannot be looked at or
+ * removed is told to `durable-json:recover` and left.
  */
 export async function sweepDirectory(ports: CommitPorts, directory: string): Promise<void> {
 	const isThere = (name: string): boolean => ports.fileSystem.sync.lstat(path.join(directory, name))?.kind === 'file';
