@@ -127,7 +127,8 @@ describe('timeoutMs: 0', () => {
 		await using slow = createWriter({ strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
 		for (let i = 0; i < 200; i++) slow.schedule(directory.file(`${i}.json`), i);
 		expect(await withLock(directory.file('a.json'), () => 'locked', { timeoutMs: 0 })).toBe('locked');
-		const written = slow.write(directory.file('a.json'), 1);
+		// It takes many turns of the event loop, however fast the disk is.
+		const written = slow.write(directory.file('a.json'), 'x'.repeat(20_000_000));
 		await expect(withLock(directory.file('a.json'), () => 'never', { timeoutMs: 0 })).rejects.toMatchObject(TIMED_OUT);
 		await slow.flush();
 		await written;
