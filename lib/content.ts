@@ -8,7 +8,7 @@ import { createJsonLinesSource } from './json/json-lines-source.ts';
 import { createJsonSource } from './json/json-source.ts';
 import { isRereadable } from './json/one-shot.ts';
 import { Lease, leasesHere, runAwaited, runUnder } from './lock/lease.ts';
-import type { CheckedJsonOptions } from './options.ts';
+import { assertAwaited, type CheckedJsonOptions } from './options.ts';
 import type { FileSystem } from './ports/file-system.ts';
 import type { Request } from './schedule/submission.ts';
 import { bytesOf, type Pause } from './schedule/transform.ts';
@@ -38,7 +38,7 @@ export interface Content
 }
 
 export function valueContent(fileSystem: FileSystem, value: ValueOrThunk, json: CheckedJsonOptions): Content {
-	if (types.isPromise(value)) throw invalidArgument('value', 'awaited first', value);
+	assertAwaited('value', value);
 	const { schema } = json;
 	if (typeof value === 'function') {
 		const source = schema === undefined ? thunk(value, json) : validatedThunk(fileSystem, value, schema, json);

@@ -13,6 +13,7 @@ import type { AutomaticCheckpoints, Journal, JournalOptions } from './journal/ty
 import { holderOf } from './lock/file-lock.ts';
 import {
 	asOptions,
+	assertAwaited,
 	checkFunction,
 	checkMode,
 	checkPorts,
@@ -104,6 +105,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 	const { maxQueuedEntries = DEFAULT_QUEUED_ENTRIES, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = checked;
 	checkPorts(checked);
 	if (initial === undefined) throw invalidArgument('options.initial', 'a state', initial);
+	assertAwaited('options.initial', initial);
 	if (typeof apply !== 'function') throw invalidArgument('options.apply', 'a function', apply);
 	checkSchema(schema);
 	checkSchema(entrySchema, 'options.entrySchema');

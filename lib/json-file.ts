@@ -7,6 +7,7 @@ import { leaseOf } from './lock/lease.ts';
 import { openDocument, readAgain, upgrade } from './open-document.ts';
 import {
 	asOptions,
+	assertAwaited,
 	checkBoolean,
 	checkFileOptions,
 	checkFunction,
@@ -100,6 +101,7 @@ function checkOptions<T>(options: unknown) {
 	if (!['throw', 'quarantine', 'restore'].includes(onInvalid)) {
 		throw invalidArgument('options.onInvalid', "'throw', 'quarantine' or 'restore'", onInvalid);
 	}
+	assertAwaited('options.initial', initial);
 	if (onInvalid === 'quarantine' && initial === undefined) {
 		throw invalidArgument('options.initial', "given where onInvalid is 'quarantine'", initial);
 	}

@@ -1,6 +1,7 @@
 /** Checks what callers pass, and fills in the defaults. Bad values throw, naming option and value. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { argumentOutOfRange, invalidArgument } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
@@ -110,6 +111,11 @@ export function checkJsonOptions(options: unknown): CheckedJsonOptions {
 	}
 	checkSchema(schema);
 	return { replacer, space, strict, finalNewline, consistency, schema };
+}
+
+/** A promise is refused: JSON would make `{}` of it. */
+export function assertAwaited(name: string, value: unknown): void {
+	if (types.isPromise(value)) throw invalidArgument(name, 'awaited first', value);
 }
 
 /** Options as an object; undefined is none. */

@@ -50,8 +50,9 @@ export function remove(path: string | URL): Promise<void> {
 }
 
 /** The writer of the process has its ports already: whoever gives others would write to the real disk unawares. */
-function refusedPort(options: object | undefined): Error | undefined {
-	if (options === undefined) return undefined;
+function refusedPort(options: object | null | undefined): Error | undefined {
+	// null, which the writer refuses, is what writeJson(path, value, null, 2) gives, in the way of JSON.stringify.
+	if (options === undefined || options === null) return undefined;
 	const { fileSystem, clock } = options as Partial<Ports>;
 	if (fileSystem === undefined && clock === undefined) return undefined;
 	const name = fileSystem === undefined ? 'clock' : 'fileSystem';

@@ -12,6 +12,7 @@ import { documentRegistry } from './lock/document-registry.ts';
 import { type Lease, leaseOf, reentrant, validationOf } from './lock/lease.ts';
 import {
 	asOptions,
+	assertAwaited,
 	checkFileOptions,
 	checkFunction,
 	checkInteger,
@@ -165,6 +166,7 @@ export class Writer implements JsonWriter {
 			throw invalidArgument('options.lock', "'process' or 'file' for updates", 'none');
 		}
 		const { initial } = asOptions<UpdateOptions<T>>(options);
+		assertAwaited('options.initial', initial);
 		const { upgrade } = tracking ?? {};
 		const job = { fn: fn as (current: unknown) => unknown, initial, json: checkJsonOptions(options), upgrade };
 		const content = updateContent(this.#ports.fileSystem, job);

@@ -6,6 +6,7 @@
  */
 import { argumentOutOfRange, DurableJsonError, invalidArgument, messageOf, warn } from '../errors.ts';
 import { reentrant, runAwaited, validationOf } from '../lock/lease.ts';
+import { assertAwaited } from '../options.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import { CheckpointRule } from './checkpoint-rule.ts';
@@ -119,6 +120,7 @@ export class OpenJournal<State, Entry> implements Journal<State, Entry> {
 		return new Promise((resolve, reject) => {
 			this.#assertOpen();
 			this.#assertOutside();
+			for (const entry of entries) assertAwaited('entry', entry);
 			const { texts, bytes } = toTexts(entries, this.path);
 			this.#queue.assertRoom(texts.length, bytes);
 			// What a replay will see.

@@ -5,6 +5,7 @@
  * names the element that an iterator fails at.
  */
 
+import { types } from 'node:util';
 import type { Cursor, Step } from './cursor.ts';
 import { closeArray, type Write, writeElement } from './elements.ts';
 import type { Frame } from './frame.ts';
@@ -71,6 +72,7 @@ export function runLines(t: Traversal, frame: Frame, from: number, write: Write)
 			if (t.strict) rejectAbsent(value, false);
 			throw new TypeError(`Row ${index} has no JSON text: it serialises to undefined`);
 		}
+		if (types.isPromise(value)) throw new TypeError(`Row ${index} is a promise, which is to be awaited first`);
 		at = write(t, at, value, frame.entry);
 		if (t.depth !== 0) return at;
 	}

@@ -225,8 +225,9 @@ function assertFile({ kind }: FileStat): void {
 export function noLocks(document: string): DurableJsonError {
 	const message =
 		`${document} cannot be locked: there are no kernel locks here. Either its file system has none (some network ` +
-		'mounts), or the optional package fs-native-extensions cannot be loaded: it has no binary for musl (Alpine); use ' +
-		'a glibc image, and --allow-addons under the permission model';
+		'mounts), or the optional package fs-native-extensions cannot be loaded: it has no binary for musl (Alpine: use a ' +
+		'glibc image), must be in node_modules beside a bundle, and needs --allow-addons and ' +
+		'--allow-fs-read=/etc/alpine-release under the permission model';
 	return new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'lock' });
 }
 

@@ -22,7 +22,9 @@ const UNSUPPORTED = new Set(['ENOLCK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVA
 
 function load(): NativeLocks | 'missing' {
 	try {
-		return createRequire(import.meta.url)('fs-native-extensions') as NativeLocks;
+		// Of a CommonJS bundle import.meta may be empty.
+		const here = (import.meta.url as string | undefined) ?? __filename;
+		return createRequire(here)('fs-native-extensions') as NativeLocks;
 	} catch {
 		// An optional dependency: musl has no prebuilt binary, the permission model may forbid addons. Clean-up then goes
 		// by the age of a file, and whoever asks for a lock gets 'unsupported'.

@@ -745,12 +745,16 @@ describe('bad input', () => {
 				coded('ERR_NOT_SERIALIZABLE', { outcome: 'not_applied' }),
 			);
 		}
+		const promised = openJournal(path(), { initial: Promise.resolve(1) as unknown, apply: (state) => state });
+		await expect(promised).rejects.toEqual(coded('ERR_INVALID_ARGUMENT'));
 		await directory.expectOnly();
 		const journal = await open();
-		for (const entry of [undefined, 1n, () => 1]) {
-			await expect(journal.append(entry)).rejects.toEqual(coded('ERR_NOT_SERIALIZABLE', { path: path() }));
-			await expect(journal.appendAll([1, entry])).rejects.toEqual(coded('ERR_NOT_SERIALIZABLE'));
+		for (const entry of [Promise.resolve(1), undefined, 1n, () => 1]) {
+			const code = entry instanceof Promise ? 'ERR_INVALID_ARGUMENT' : 'ERR_NOT_SERIALIZABLE';
+			await expect(journal.append(entry)).rejects.toEqual(coded(code));
+			await expect(journal.appendAll([1, entry])).rejects.toEqual(coded(code));
 		}
+		await expect(journal.append(1n)).rejects.toEqual(coded('ERR_NOT_SERIALIZABLE', { path: path() }));
 		for (const entries of [undefined, 1, 'text', {}]) {
 			await expect(journal.appendAll(entries as never)).rejects.toEqual(coded('ERR_INVALID_ARGUMENT'));
 		}

@@ -91,6 +91,22 @@ test('durable-json/testing works, by import and by require()', async () => {
 	expect(required).toBe(imported);
 });
 
+test('a CommonJS bundle, whose import.meta is empty, finds the kernel locks beside it', async () => {
+	await writeFile(join(folder, 'entry.mjs'), "export { withLock } from 'durable-json';");
+	// What esbuild makes of it; rolldown alone would put the bundle's own address in its place.
+	const transform = { define: { 'import.meta.url': 'undefined' } };
+	const output = { file: 'bundle.cjs', format: 'cjs', codeSplitting: false };
+	const config = { input: 'entry.mjs', platform: 'node', transform, output, logLevel: 'silent' };
+	await writeFile(join(folder, 'rolldown.config.mjs'), `export default ${JSON.stringify(config)};`);
+	await run(process.execPath, [join(root, 'node_modules/rolldown/bin/cli.mjs'), '-c'], { cwd: folder });
+	const printed = await node(
+		'bundled.cjs',
+		`const { withLock } = require('./bundle.cjs');
+		withLock('bundled.json', () => 'locked').then(console.log);`,
+	);
+	expect(printed.trim()).toBe('locked');
+});
+
 const typedConsumer = `
 import {
 	createWriter,

@@ -1,6 +1,13 @@
 import { symlink, writeFile as writeRaw } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type DurableJsonError, writeFile, writeJson, writeJsonLines } from '../../lib/index.ts';
+import {
+	type DurableJsonError,
+	defaultWriter,
+	openJsonFile,
+	writeFile,
+	writeJson,
+	writeJsonLines,
+} from '../../lib/index.ts';
 import { openFilesIn, useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -80,6 +87,25 @@ describe('a value that JSON cannot hold', () => {
 		await expect(writeJson(directory.file('a.json'), async () => 1)).rejects.toMatchObject({
 			code: 'ERR_NOT_SERIALIZABLE',
 		});
+	});
+
+	it('rejects rows that are promises', async () => {
+		const rows = [1, 2].map(async (row) => row);
+		await expectHarmless(writeJsonLines(directory.file('a.json'), rows), {
+			code: 'ERR_NOT_SERIALIZABLE',
+			jsonPath: '$[0]',
+			cause: new TypeError('Row 0 is a promise, which is to be awaited first'),
+		});
+	});
+
+	it('rejects an initial value that is a promise', async () => {
+		const refused = { code: 'ERR_INVALID_ARGUMENT', message: expect.stringContaining('options.initial') };
+		const options = { initial: Promise.resolve({}) as object };
+		await expect(openJsonFile(directory.file('a.json'), options)).rejects.toMatchObject(refused);
+		await expectHarmless(
+			defaultWriter.update(directory.file('a.json'), () => ({}), options),
+			refused as never,
+		);
 	});
 
 	it('names the row of JSON Lines', async () => {

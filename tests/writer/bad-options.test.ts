@@ -86,9 +86,15 @@ function withoutSync(): object {
 }
 
 describe('options that are no object', () => {
-	it.each(Object.keys(calls).filter((name) => !name.startsWith('openJ')))('are named by %s', async (name) => {
+	const all: typeof calls = {
+		...calls,
+		writeJson: (file, options) => writeJson(file, 1, options),
+		writeJsonLines: (file, options) => writeJsonLines(file, [1], options),
+		writeFile: (file, options) => writeFile(file, 'x', options),
+	};
+	it.each(Object.keys(all).filter((name) => !name.startsWith('openJ')))('are named by %s', async (name) => {
 		for (const options of [5, 'x', null, []]) {
-			const error = await failureOf(() => calls[name]?.(directory.file('a.json'), options as never));
+			const error = await failureOf(() => all[name]?.(directory.file('a.json'), options as never));
 			expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(/^options must be/) });
 		}
 	});
