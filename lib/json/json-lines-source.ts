@@ -17,7 +17,7 @@ export type JsonLinesRows = Iterable<unknown> | AsyncIterable<unknown> | Readabl
  * closed early.
  *
  * @throws TypeError where `rows` is not iterable, or is a string, whose characters hardly are rows. `fill` throws a
- * TypeError that names the row for one that has no JSON text.
+ * TypeError that names the row for one that has no JSON text, or is a promise.
  */
 export function createJsonLinesSource(rows: JsonLinesRows, options: JsonLinesSourceOptions = {}): ByteSource {
 	const traversal = new Traversal(normalizeReplacer(options.replacer), undefined, options.strict ?? false);
