@@ -107,9 +107,10 @@ export interface Journal<State, Entry> extends AsyncDisposable {
 	 * Appends an entry, read at the call. All that are called for in one turn of the event loop, and while a sync is under
 	 * way, become durable together; they keep the order of the calls.
 	 *
-	 * Rejects with what `apply` throws, ERR_INVALID_ARGUMENT (a promise), ERR_NOT_SERIALIZABLE, ERR_VALIDATION, ERR_QUEUE_FULL, ERR_CLOSED,
-	 * ERR_LOCK_REENTRANT (called by a validator of the journal), ERR_JOURNAL_BROKEN, or ERR_WRITE_FAILED; that one has the
-	 * outcome `unknown` where the entry may come back when the journal is opened after a crash. An entry whose append rejected is not part of {@link Journal.state}.
+	 * Rejects with what `apply` throws, ERR_INVALID_ARGUMENT (a promise), ERR_NOT_SERIALIZABLE, ERR_VALIDATION,
+	 * ERR_QUEUE_FULL, ERR_CLOSED, ERR_LOCK_REENTRANT (called by a validator of the journal), ERR_JOURNAL_BROKEN, or
+	 * ERR_WRITE_FAILED; that one has the outcome `unknown` where the entry may come back when the journal is opened after a
+	 * crash. An entry whose append rejected is not part of {@link Journal.state}.
 	 */
 	append(entry: Entry): Promise<AppendReceipt>;
 	/** Appends several as one: all of them become durable, or none, also where the power fails. */
