@@ -213,7 +213,7 @@ export class Landing {
 				// Other processes may write in the place of this one only where a lock is asked for: then it is read each time.
 				const isFresh = entry.landed === landed && this.#context.lock.mode === 'process';
 				const known = isFresh && existing && fingerprint(existing) === written?.file;
-				return known ? written?.bytes : this.#context.base.read(this.#context.ports, this.#path);
+				return known ? written?.bytes : this.#context.base.read(this.#context.ports, target);
 			},
 			existing: () => fileSystem.sync.lstat(file),
 		};
