@@ -111,8 +111,8 @@ export class Landing {
 
 	/** An update is to see what was written before it. */
 	async #letOthersGoFirst(batch: Batch, target: Target): Promise<void> {
-		const { fileSystem } = this.#context.ports;
-		await letGo(await this.#registry.overwritingBefore(fileSystem, target, batch.firstSequence, this.#lease));
+		const { ports } = this.#context;
+		await letGo(await this.#registry.overwritingBefore(ports, target, batch.firstSequence, this.#lease));
 	}
 
 	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */
