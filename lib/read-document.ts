@@ -5,8 +5,7 @@ import { listBackups } from './commit/backups.ts';
 import { whileHeld, whileHeldSync } from './commit/held.ts';
 import { parseKeptName } from './commit/kept-name.ts';
 import { belongsTo } from './commit/spelling.ts';
-import { resolveTarget } from './commit/target.ts';
-import { resolveTargetSync } from './commit/target-sync.ts';
+import { resolveTarget, type Target } from './commit/target.ts';
 import { parseTempName } from './commit/temp-name.ts';
 import { codeOf, DurableJsonError, escapeControls, messageOf, type Step } from './errors.ts';
 import { systemClock } from './platform/system-clock.ts';
@@ -134,31 +133,33 @@ async function unlessBad<T>(reading: Promise<T>): Promise<T | undefined> {
 	}
 }
 
-/** Reads what an update begins with. What is corrupt is left to the update, which rejects. */
+/**
+ * Reads what an update begins with: the file that it is going to replace, wherever a link that stands for it leads by now. What
+ * is corrupt is left to the update, which rejects.
+ */
 export const baseReader: BaseReader = {
-	async read(ports, document) {
+	async read(ports, { path: document, file }) {
 		const { fileSystem } = ports;
-		const bytes = await unlessMissing(patiently(ports, document, () => fileSystem.readFile(document)));
+		const bytes = await unlessMissing(patiently(ports, document, () => fileSystem.readFile(file)));
 		if (bytes !== undefined) return bytes;
-		const found = await readDocument(ports, document);
+		const found = await readDocument(ports, file);
 		if ('value' in found) return found.bytes;
 		if (codeOf(found.error.cause) === 'ENOENT') return undefined;
 		throw found.error;
 	},
-	readSync(fileSystem, document) {
+	readSync(fileSystem, target) {
 		try {
-			return whileHeldSync({ fileSystem }, () => fileSystem.sync.readFile(document));
+			return whileHeldSync({ fileSystem }, () => fileSystem.sync.readFile(target.file));
 		} catch (error) {
-			if (codeOf(error) !== 'ENOENT') throw readError(document, error);
+			if (codeOf(error) !== 'ENOENT') throw readError(target.path, error);
 		}
-		assertNothingStandsIn(fileSystem, document);
+		assertNothingStandsIn(fileSystem, target);
 		return undefined;
 	},
 };
 
 /** An exit handler has no time to look for what stands in for a document; to begin anew in its place would lose it. */
-function assertNothingStandsIn(fileSystem: FileSystem, document: string): void {
-	const { directory, name } = resolveTargetSync(fileSystem, document);
+function assertNothingStandsIn(fileSystem: FileSystem, { path: document, directory, name }: Target): void {
 	const standIn = fileSystem.sync.readdir(directory).find((file) => {
 		const temp = parseTempName(file);
 		if (temp !== undefined) return temp.state === 'aside' && belongsTo(fileSystem, directory, file, temp, name);

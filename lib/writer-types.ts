@@ -139,10 +139,11 @@ export interface JsonWriter {
 	 *
 	 * Writes of the document that were called before wait no longer for their strategy, and land first, of whichever writer of
 	 * this thread; so does what an asynchronous validator still looks at. A validator that never ends holds up the updates of
-	 * its path, what is called after them, `flush` and `close`: give its write a `signal`. Two cases are left: a write that is
+	 * its path, what is called after them, `flush` and `close`: give its write a `signal`. Some cases are left: a write that is
 	 * made by another spelling of the path (a link) after an update of the batch which waits, and before another one that joins
-	 * it, is overtaken unseen; and so is one that waits for the lock under which the update is called, or for its validator
-	 * then.
+	 * it, is overtaken unseen; so is one by a link that is moved while it waits, or that lies where nothing answers for a second
+	 * (a network mount whose server is out of reach holds up nobody else); and so is one that waits for the lock under which the
+	 * update is called, or for its validator then.
 	 *
 	 * The whole document is parsed and serialised for each update. A document that is missing is read from its newest good
 	 * backup, where it has one.

@@ -2,8 +2,11 @@
  * Which calls are on their way to a document, by whatever spelling of its path. Many may be under way to many documents, and
  * many may ask: where a call leads is found out once, when somebody asks first, and kept by document.
  */
+import { dirname } from 'node:path';
 import { resolveTarget, type Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { FileSystem } from '../ports/file-system.ts';
 import type { Travellers } from './travellers.ts';
 
@@ -11,12 +14,20 @@ import type { Travellers } from './travellers.ts';
 export interface Arrival {
 	/** Their place in the order. */
 	readonly sequence: number;
-	readonly travellers: Travellers;
+	/** Who they are by now: calls that were not ready may have joined others. */
+	travellers: Travellers;
 	/** How much had landed, on all documents, when they were announced. */
 	readonly landings: number;
 	/** The document, once it is known; what leads nowhere has none. */
 	key?: string;
 }
+
+/**
+ * So long a path is waited for that does not tell where it leads: it may be on a network mount whose server is out of reach,
+ * which is to hold up nobody else. In parts: after a time in which the event loop stood still, what has come in is seen first.
+ */
+const PATIENCE_MS = 1000;
+const PATIENCE_PARTS = 4;
 
 type BySequence = Map<number, Arrival>;
 
@@ -28,8 +39,10 @@ export class Arrivals {
 	readonly #unasked = new Map<string, BySequence>();
 	/** Those of which that is being found out. */
 	readonly #asked = new Set<Arrival>();
-	/** Resolves when it is known of all that have been asked for so far. Never rejects. */
+	/** Resolves when it is known of all that have been asked for so far, or they have had their time. Never rejects. */
 	#answered: Promise<void> = Promise.resolve();
+	/** Directories that have let that time pass, and have not answered since: nobody waits for them any more. */
+	readonly #silent = new Set<string>();
 	/** Stands behind {@link Arrivals.#first}: a map that has lost many of its first keys is slow to begin with. */
 	#inOrder: MapIterator<number> | undefined;
 	#first: number | undefined;
@@ -44,12 +57,15 @@ export class Arrivals {
 		return this.#first === undefined ? undefined : this.#all.get(this.#first);
 	}
 
-	/** In place of what was announced of this place in the order before. */
+	/** In place of what was announced of this place in the order before, for the same path: that leads where it led. */
 	add(sequence: number, travellers: Travellers, landings: number): void {
 		const { path } = travellers;
 		const before = this.#all.get(sequence);
-		if (before !== undefined) this.#forget(before);
-		const arrival = { sequence, travellers, landings: before?.landings ?? landings };
+		if (before !== undefined) {
+			before.travellers = travellers;
+			return;
+		}
+		const arrival = { sequence, travellers, landings };
 		this.#all.set(sequence, arrival);
 		put(this.#byPath, path, arrival);
 		put(this.#unasked, path, arrival);
@@ -68,10 +84,23 @@ export class Arrivals {
 		return this.#byPath.get(path)?.values() ?? [];
 	}
 
-	/** Those with a place before this one that are on their way to the document, in their order. */
-	async leadingTo(fileSystem: FileSystem, target: Pick<Target, 'path' | 'key'>, before: number): Promise<Travellers[]> {
+	/** Those with a place before this one that are on their way to the document, in their order, as far as that is known in time. */
+	async leadingTo(
+		{ fileSystem, clock }: CommitPorts,
+		target: Pick<Target, 'path' | 'key'>,
+		before: number,
+	): Promise<Travellers[]> {
+		// Otherwise the target would not be known.
+		this.#silent.delete(dirname(target.path));
+		const answers = new Map<string, Promise<void>>();
 		for (const [path, arrivals] of this.#unasked) {
-			if (path !== target.path) this.#ask(fileSystem, path, arrivals);
+			if (path === target.path) continue;
+			const answer = this.#ask(fileSystem, path, arrivals);
+			if (!this.#silent.has(dirname(path))) answers.set(path, answer);
+		}
+		if (answers.size > 0) {
+			const earlier = this.#answered;
+			this.#answered = this.#inTime(clock, answers).then(() => earlier);
 		}
 		if (this.#asked.size > 0) await this.#answered;
 		return this.#known(target, before);
@@ -80,26 +109,56 @@ export class Arrivals {
 	/** {@link Arrivals.leadingTo}, holding the event loop. */
 	leadingToSync(fileSystem: FileSystem, target: Pick<Target, 'path' | 'key'>, before: number): Travellers[] {
 		for (const [path, arrivals] of this.#unasked) {
-			if (path === target.path) continue;
+			if (path === target.path || this.#silent.has(dirname(path))) continue;
 			this.#unasked.delete(path);
 			const key = keySync(fileSystem, path);
 			for (const arrival of arrivals.values()) this.#leads(arrival, key);
 		}
-		for (const arrival of this.#asked) this.#leads(arrival, keySync(fileSystem, arrival.travellers.path));
-		this.#asked.clear();
+		for (const arrival of this.#asked) {
+			const { path } = arrival.travellers;
+			if (this.#silent.has(dirname(path))) continue;
+			this.#asked.delete(arrival);
+			this.#leads(arrival, keySync(fileSystem, path));
+		}
 		return this.#known(target, before);
 	}
 
-	#ask(fileSystem: FileSystem, path: string, arrivals: BySequence): void {
+	#ask(fileSystem: FileSystem, path: string, arrivals: BySequence): Promise<void> {
 		this.#unasked.delete(path);
 		for (const arrival of arrivals.values()) this.#asked.add(arrival);
 		const [first] = arrivals.values();
-		const answer = keyOf(first?.travellers.search ?? resolveTarget(fileSystem, path)).then((key) => {
+		return keyOf(first?.travellers.search ?? resolveTarget(fileSystem, path)).then((key) => {
+			this.#silent.delete(dirname(path));
 			// What has begun to write meanwhile, or has been looked up in the caller's stack, is answered.
 			for (const arrival of arrivals.values()) if (this.#asked.delete(arrival)) this.#leads(arrival, key);
 		});
-		const before = this.#answered;
-		this.#answered = answer.then(() => before);
+	}
+
+	/** Resolves when the paths have answered, or have had their time. */
+	#inTime(clock: Clock, answers: ReadonlyMap<string, Promise<void>>): Promise<void> {
+		const open = new Set(answers.keys());
+		return new Promise((resolve) => {
+			let parts = PATIENCE_PARTS;
+			const wait = (): (() => void) => clock.schedule(PATIENCE_MS / PATIENCE_PARTS, pass);
+			const pass = (): void => {
+				parts -= 1;
+				if (parts > 0) {
+					cancel = wait();
+					return;
+				}
+				for (const path of open) this.#silent.add(dirname(path));
+				resolve();
+			};
+			let cancel = wait();
+			for (const [path, answer] of answers) {
+				void answer.then(() => {
+					open.delete(path);
+					if (open.size > 0) return;
+					cancel();
+					resolve();
+				});
+			}
+		});
 	}
 
 	#leads(arrival: Arrival, key: string | undefined): void {

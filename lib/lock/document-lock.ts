@@ -23,10 +23,11 @@ export interface DocumentLockOptions extends LockWaitOptions {
  * that ends. Rejects with what `work` rejects with, ERR_LOCK_REENTRANT, or as {@link holdFileLock} does.
  */
 export async function withDocumentLock<T>(
-	{ fileSystem, clock }: CommitPorts,
+	ports: CommitPorts,
 	options: DocumentLockOptions,
 	work: (lease: Lease) => T | Promise<T>,
 ): Promise<T> {
+	const { fileSystem, clock } = ports;
 	const { path: document, crossProcess } = options;
 	const outer = leaseOf(fileSystem, document);
 	if (outer !== undefined) throw reentrant(outer);
@@ -41,7 +42,7 @@ export async function withDocumentLock<T>(
 		for (;;) {
 			const found = await resolveTarget(fileSystem, document);
 			const { key } = found;
-			const before = validates ? [] : await registry.leadingTo(fileSystem, found, sequence);
+			const before = validates ? [] : await registry.leadingTo(ports, found, sequence);
 			const first = waitingForNone(before);
 			if (first.length > 0) await wait.take(letGo(first), nothingToGiveBack);
 			const working = registry.exclusive(

@@ -8,6 +8,7 @@ import { Mutex } from 'async-mutex';
 import type { ActiveCommit } from '../commit/active-commit.ts';
 import { isSameFile } from '../commit/spelling.ts';
 import type { Target } from '../commit/target.ts';
+import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError } from '../errors.ts';
 import type { FileSystem, SyncFileSystem } from '../ports/file-system.ts';
 import { sharedPart } from '../shared-state.ts';
@@ -120,12 +121,12 @@ export class DocumentRegistry {
 	 * lock must not wait for those who are not.
 	 */
 	async overwritingBefore(
-		fileSystem: FileSystem,
+		ports: CommitPorts,
 		target: Pick<Target, 'path' | 'key'>,
 		sequence: number,
 		lease: Lease | undefined,
 	): Promise<Travellers[]> {
-		return (await this.leadingTo(fileSystem, target, sequence)).filter((travellers) => overwrites(travellers, lease));
+		return (await this.leadingTo(ports, target, sequence)).filter((travellers) => overwrites(travellers, lease));
 	}
 
 	/** {@link DocumentRegistry.overwritingBefore}, holding the event loop. */
@@ -140,9 +141,9 @@ export class DocumentRegistry {
 			.filter((travellers) => overwrites(travellers, lease));
 	}
 
-	/** Those with a place before this one that are on their way to the document and have not begun to write, in their order. */
-	leadingTo(fileSystem: FileSystem, target: Pick<Target, 'path' | 'key'>, sequence: number): Promise<Travellers[]> {
-		return this.#searching.leadingTo(fileSystem, target, sequence);
+	/** {@link Arrivals.leadingTo}; they have not begun to write. */
+	leadingTo(ports: CommitPorts, target: Pick<Target, 'path' | 'key'>, sequence: number): Promise<Travellers[]> {
+		return this.#searching.leadingTo(ports, target, sequence);
 	}
 
 	/** Is a value of others on its way, by the path as it is spelt here, that was announced after this place in the order? */

@@ -96,7 +96,7 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 	if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
 		throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
 	}
-	const readBase = (): Uint8Array | undefined => job.base.readSync(fileSystem, job.path);
+	const readBase = (): Uint8Array | undefined => job.base.readSync(fileSystem, target);
 	// Before any function is called: where it cannot be read, all is left to the process that goes on.
 	const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
 	const ground = {

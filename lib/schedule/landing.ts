@@ -111,8 +111,8 @@ export class Landing {
 
 	/** An update is to see what was written before it. */
 	async #letOthersGoFirst(batch: Batch, target: Target): Promise<void> {
-		const { fileSystem } = this.#context.ports;
-		await letGo(await this.#registry.overwritingBefore(fileSystem, target, batch.firstSequence, this.#lease));
+		const { ports } = this.#context;
+		await letGo(await this.#registry.overwritingBefore(ports, target, batch.firstSequence, this.#lease));
 	}
 
 	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */
@@ -213,7 +213,7 @@ export class Landing {
 				// Other processes may write in the place of this one only where a lock is asked for: then it is read each time.
 				const isFresh = entry.landed === landed && this.#context.lock.mode === 'process';
 				const known = isFresh && existing && fingerprint(existing) === written?.file;
-				return known ? written?.bytes : this.#context.base.read(this.#context.ports, this.#path);
+				return known ? written?.bytes : this.#context.base.read(this.#context.ports, target);
 			},
 			existing: () => fileSystem.sync.lstat(file),
 		};

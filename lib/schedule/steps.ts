@@ -3,6 +3,7 @@
  * the writes among them. They are carried out in their order on the document's bytes; what comes out is written once.
  */
 import { OwnFailure } from '../commit/own-failure.ts';
+import type { Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import type { Submission } from './submission.ts';
@@ -10,8 +11,8 @@ import { bytesOf, type Pause } from './transform.ts';
 
 /** What updates begin with. */
 export interface BaseReader {
-	read(ports: CommitPorts, path: string): Promise<Uint8Array | undefined>;
-	readSync(fileSystem: FileSystem, path: string): Uint8Array | undefined;
+	read(ports: CommitPorts, target: Target): Promise<Uint8Array | undefined>;
+	readSync(fileSystem: FileSystem, target: Target): Uint8Array | undefined;
 }
 
 /** What the steps are carried out on. */

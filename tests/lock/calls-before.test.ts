@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { once } from 'node:events';
 import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +16,10 @@ import {
 	withLock,
 	writeJson,
 } from '../../lib/index.ts';
+import { nodeFileSystem } from '../../lib/platform/node-file-system.ts';
+import type { FileSystem } from '../../lib/ports/file-system.ts';
+import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { PassingPort } from '../support/passing-port.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
@@ -133,6 +138,71 @@ describe('timeoutMs: 0', () => {
 		await slow.flush();
 		await written;
 	});
+});
+
+describe('a write by another spelling of the path', () => {
+	it('is seen by an update that is called after it, though its validator answers while that looks where it leads', async () => {
+		const [file, link] = [directory.file('a.json'), directory.file('link.json')];
+		await symlink('a.json', link);
+		const looked = gate();
+		let looks = 0;
+		class Slow extends PassingPort {
+			override lstat(path: string): ReturnType<FileSystem['lstat']> {
+				if (path !== link || ++looks > 1) return super.lstat(path);
+				return looked.opened.then(() => super.lstat(path));
+			}
+		}
+		const fileSystem = new Slow(nodeFileSystem);
+		await using slow = createWriter({ fileSystem, strategy: debounce({ waitMs: 60_000, maxWaitMs: 60_000 }) });
+		await using other = createWriter({ fileSystem });
+		const validated = gate();
+		const schema = asyncSchema(async (value) => {
+			await validated.opened;
+			return value;
+		});
+		const written = slow.write(link, [1], { schema });
+		const updated = other.update<number[]>(file, (list = []) => [...list, 2]);
+		await sleep(20);
+		validated.open();
+		await sleep(20);
+		looked.open();
+		expect(await updated).toEqual([1, 2]);
+		expect(await written).toMatchObject({ superseded: false });
+	}, 5_000);
+});
+
+describe('a directory that does not answer', () => {
+	it('holds up neither updates nor locks of documents elsewhere for longer than a second', async () => {
+		const file = directory.file('a.json');
+		const dead = directory.file('dead');
+		const answer = gate();
+		class Dead extends PassingPort {
+			override lstat(path: string): ReturnType<FileSystem['lstat']> {
+				if (!path.startsWith(dead)) return super.lstat(path);
+				return answer.opened.then(() => super.lstat(path));
+			}
+		}
+		const ports = { fileSystem: new Dead(nodeFileSystem), clock: new ManualClock() };
+		await using writer = createWriter(ports);
+		const controller = new AbortController();
+		const written = [writer.write(join(dead, '1.json'), 1), writer.write(join(dead, '2.json'), 2)];
+		const aborted = writer.write(join(dead, '3.json'), 3, { signal: controller.signal });
+		const updated = writer.update(file, () => 'updated');
+		const locked = withLock(file, () => 'locked', ports);
+		await sleep(20);
+		expect(writer.stats().commits).toBe(0);
+		for (let quarter = 0; quarter < 4; quarter++) ports.clock.advance(250);
+		expect(await updated).toBe('updated');
+		expect(await locked).toBe('locked');
+		// It is known by now.
+		controller.abort(new Error('given up'));
+		await expect(aborted).rejects.toThrow('given up');
+		written.push(writer.write(join(dead, '4.json'), 4));
+		expect(await writer.update(file, (value) => [value])).toEqual(['updated']);
+		answer.open();
+		await Promise.all(written);
+		expect(await readJson(join(dead, '4.json'))).toBe(4);
+	}, 5_000);
 });
 
 describe('a stream that has ended before', () => {

@@ -79,6 +79,23 @@ describe('order', () => {
 		expect(await directory.json('y.json')).toBe('newer');
 	});
 
+	it('carries an update out on the document that it replaces, though its link is moved before that is read', async () => {
+		const [link, x, y] = [directory.file('link.json'), directory.file('x.json'), directory.file('y.json')];
+		await writeRaw(x, '["x"]');
+		await writeRaw(y, '["y"]');
+		await symlink('x.json', link);
+		class Moving extends PassingPort {
+			override async readFile(file: string): ReturnType<FileSystem['readFile']> {
+				await symlink('y.json', directory.file('moved'));
+				await rename(directory.file('moved'), link);
+				return super.readFile(file);
+			}
+		}
+		const updated = open(new Moving(nodeFileSystem)).update<string[]>(link, (list = []) => [...list, 'updated']);
+		expect(await updated).toEqual(['x', 'updated']);
+		expect([await readJson(x), await readJson(y)]).toEqual([['x', 'updated'], ['y']]);
+	});
+
 	/** A call by a link that leads to y.json when its turn comes: meanwhile y.json is written by its own name. */
 	async function overtaken(
 		call: (writer: JsonWriter, path: string) => Promise<unknown>,
