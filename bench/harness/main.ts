@@ -1,8 +1,7 @@
 /**
  * The benchmark that compares the strategies, the durabilities and the peers, each run in a process of its own.
  *
- *     npm run bench -- [--quick] [--only WORKLOAD]... [--candidate NAME]... [--rounds N] [--slow-sync MS] [--seed N]
- *                      [--dir DISK] [--json FILE] [--resume] [--report FOLDER] [--list]
+ *     npm run bench -- [options]      see USAGE
  *
  * `--quick` takes a few minutes, everything about an hour. Results go to bench/results/ (`--json`), after each run, so that
  * an interrupted benchmark is reported as far as it came; `--resume` goes on with it. The documents are written below
@@ -27,11 +26,15 @@ import { runJob } from './run-job.ts';
 
 const home = path.join(import.meta.dirname, '../../results');
 
-const { values: options } = parseArgs({
+const USAGE = `\
+usage: npm run bench -- [--quick] [--only WORKLOAD]... [--candidate NAME]... [--rounds N] [--slow-sync MS] [--seed N]
+                        [--dir DISK] [--json FILE] [--resume] [--report FOLDER] [--list]`;
+
+const CONFIG = {
 	options: {
 		quick: { type: 'boolean', default: false },
-		only: { type: 'string', multiple: true, default: [] },
-		candidate: { type: 'string', multiple: true, default: [] },
+		only: { type: 'string', multiple: true, default: [] as string[] },
+		candidate: { type: 'string', multiple: true, default: [] as string[] },
 		rounds: { type: 'string' },
 		'slow-sync': { type: 'string', default: '2' },
 		seed: { type: 'string' },
@@ -40,8 +43,25 @@ const { values: options } = parseArgs({
 		resume: { type: 'boolean', default: false },
 		report: { type: 'string', default: home },
 		list: { type: 'boolean', default: false },
+		help: { type: 'boolean', default: false },
 	},
-});
+} as const;
+
+const options = parseOptions();
+
+function parseOptions() {
+	try {
+		return parseArgs(CONFIG).values;
+	} catch (error) {
+		console.error(`${(error as Error).message}\n${USAGE}`);
+		return process.exit(2);
+	}
+}
+
+if (options.help) {
+	console.log(USAGE);
+	process.exit();
+}
 
 if (options.list) {
 	for (const { id, title } of workloads) console.log(id.padEnd(12), title);

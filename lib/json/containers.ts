@@ -22,9 +22,11 @@ const { isRawJSON } = JSON as { isRawJSON?: (value: unknown) => boolean };
 
 type TypedArray = Exclude<NodeJS.ArrayBufferView, DataView>;
 
-/** Throws a {@link Circle} where `value` holds itself. */
+/** Throws a {@link Circle} where `value` holds itself. As in V8, an array that has been emptied meanwhile holds nothing. */
 export function checkNotOpen(t: Traversal, value: object, isArray: boolean): void {
-	if (t.isOpen(value, isArray)) throw new Circle(value);
+	if (!t.isOpen(value, isArray)) return;
+	if (isArray && !types.isProxy(value) && (value as readonly unknown[]).length === 0) return;
+	throw new Circle(value);
 }
 
 export function openArray(t: Traversal, at: number, value: readonly unknown[], entry: KeyEntry): number {

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Replacer, Space } from '../../lib/types.ts';
-import { native, ours } from './support.ts';
+import { expectSame, native, ours } from './support.ts';
 
 interface Call {
 	value: unknown;
@@ -337,6 +337,21 @@ describe('toJSON', () => {
 			/Abrupt/,
 		);
 		throws(() => ({ value: { toJSON: abrupt } }), /Abrupt/);
+	});
+
+	it('may empty the array that it stands in, and give it back', () => {
+		const make = (): unknown[] => {
+			const emptied: unknown[] = [];
+			emptied.push({
+				toJSON: () => {
+					emptied.length = 0;
+					return emptied;
+				},
+			});
+			return [emptied];
+		};
+		for (const space of ['', 1]) expectSame(make, undefined, () => space);
+		expectSame(make, () => (_key, value) => value);
 	});
 
 	it('finds the circle that its results make', () => {
