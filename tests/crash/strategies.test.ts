@@ -91,7 +91,7 @@ const check: Check = async ({ disk, clock, history }) => {
 };
 
 async function explore(rules: string, act: Act, options: ExploreOptions): Promise<void> {
-	const schedules = LONG ? 40 : 6;
+	const schedules = LONG ? 40 : 7;
 	const statesMax = LONG ? 512 : 128;
 	census.add(
 		await exploreCrashes(asScenario(act), census.counting(rules, check), {
@@ -118,7 +118,7 @@ describe.each(Object.entries(strategies))('%s keeps the promises through a crash
 	});
 });
 
-const enough = 19_000;
+const enough = 21_000;
 it(`keep them in more than ${enough} different states`, () => {
 	expect(census.distinct).toBeGreaterThan(enough);
 });

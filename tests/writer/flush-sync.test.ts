@@ -239,7 +239,7 @@ describe('flushSync', () => {
 	it('brings home any number of calls that do not merge', async () => {
 		const writer = createWriter({ maxQueuedValues: Number.POSITIVE_INFINITY });
 		const file = directory.file('a.json');
-		const removals = Array.from({ length: 130_000 }, () => writer.remove(file));
+		const removals = Array.from({ length: 150_000 }, () => writer.remove(file));
 		const last = writer.write(file, 'last');
 		writer.flushSync();
 		expect(readFileSync(file, 'utf8')).toBe('"last"\n');
