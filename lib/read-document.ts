@@ -180,7 +180,8 @@ export function parseText(path: string, bytes: Uint8Array, what: string): unknow
 	try {
 		if (bytes.length === 0) throw new SyntaxError('it is empty');
 		if (!isUtf8(bytes)) throw new SyntaxError('it is not UTF-8');
-		const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+		const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+		const text = buffer.toString();
 		return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text) as unknown;
 	} catch (cause) {
 		if (!(cause instanceof SyntaxError)) throw readError(path, cause);

@@ -1,6 +1,6 @@
 /** Updates: a function over the newest value of a document, carried out when its commit starts. */
 import { types } from 'node:util';
-import { type Content, noContent, waitFor } from './content.ts';
+import { type Content, waitFor } from './content.ts';
 import { invalidArgument } from './errors.ts';
 import { createJsonSource } from './json/json-source.ts';
 import { Lease, leasesHere, runUnder } from './lock/lease.ts';
@@ -25,42 +25,70 @@ export interface UpdateJob {
 type UpdateContent = Content & { readonly written: () => unknown };
 
 /** What an update writes. */
-export function updateContent(fileSystem: FileSystem, { fn, initial, json, upgrade }: UpdateJob): UpdateContent {
+export function updateContent(fileSystem: FileSystem, job: UpdateJob): UpdateContent {
 	let result: unknown;
 	// It is run when its turn comes, by whoever is at work on the document then.
 	const outer = leasesHere(fileSystem);
-	const transform: Transform = function* (base, { path, key }) {
-		const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
-		let current = standing === undefined ? undefined : parseDocument(path, standing);
-		const lease = new Lease({ kind: 'commit', path, key });
-		const run = <T>(step: () => T): T => runUnder(fileSystem, lease, step, outer);
-		let value: unknown;
-		try {
-			const upgrading = base && upgrade && run(() => upgrade(current));
-			if (upgrading !== undefined) current = yield* waitFor(upgrading);
-			let returned = run(() => fn(current));
-			const promise = promiseOf(returned);
-			if (promise !== undefined) returned = yield* waitFor(promise);
-			assertNoStrayResult(current, returned);
-			const changed = returned === undefined ? current : returned;
-			const { schema } = json;
-			const output = schema === undefined ? changed : run(() => validate(schema, changed, path));
-			value = output instanceof Promise ? yield* waitFor(output) : output;
-		} finally {
-			void lease.end();
-		}
-		const bytes = yield* bytesOf(createJsonSource(value, json), path);
-		result = value;
-		return bytes;
-	};
 	return {
-		...noContent,
+		value: undefined,
 		content: 'json',
+		rereadable: true,
 		mayBeEmpty: false,
-		isAsync: types.isAsyncFunction(fn),
-		transform,
+		snapshot: false,
+		begin: notAWrite,
+		isAsync: types.isAsyncFunction(job.fn),
+		transform: (base, { path, key }) => {
+			const lease = new Lease({ kind: 'commit', path, key });
+			const run = <T>(step: () => T): T => runUnder(fileSystem, lease, step, outer);
+			const written = (value: unknown): void => {
+				result = value;
+			};
+			return carryOut(job, base, { path, lease, run, written });
+		},
 		written: () => result,
 	};
+}
+
+interface Turn {
+	readonly path: string;
+	/** Lasts as long as code of the caller's is run. */
+	readonly lease: Lease;
+	/** Runs code of the caller's. */
+	readonly run: <T>(step: () => T) => T;
+	/** Takes the new value. */
+	readonly written: (value: unknown) => void;
+}
+
+/** One for all updates: one for each would take nearly as long again, as the first call of a generator function makes a hidden class. */
+function* carryOut(
+	{ fn, initial, json, upgrade }: UpdateJob,
+	base: Uint8Array | undefined,
+	{ path, lease, run, written }: Turn,
+): ReturnType<Transform> {
+	const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
+	let current = standing === undefined ? undefined : parseDocument(path, standing);
+	let value: unknown;
+	try {
+		const upgrading = base && upgrade && run(() => upgrade(current));
+		if (upgrading !== undefined) current = yield* waitFor(upgrading);
+		let returned = run(() => fn(current));
+		const promise = promiseOf(returned);
+		if (promise !== undefined) returned = yield* waitFor(promise);
+		assertNoStrayResult(current, returned);
+		const changed = returned === undefined ? current : returned;
+		const { schema } = json;
+		const output = schema === undefined ? changed : run(() => validate(schema, changed, path));
+		value = output instanceof Promise ? yield* waitFor(output) : output;
+	} finally {
+		void lease.end();
+	}
+	const bytes = yield* bytesOf(createJsonSource(value, json), path);
+	written(value);
+	return bytes;
+}
+
+function notAWrite(): never {
+	throw new Error('an update is carried out by its transform');
 }
 
 /** `(list) => list.push(item)` returns a number: written, it would be all that is left of the document. */

@@ -45,6 +45,21 @@ const MAX_STEPS = 256;
 
 const stringify = JSON.stringify;
 
+/** Before the first fill. */
+const NO_BUFFER = Buffer.alloc(0);
+const NO_VIEW = new DataView(new ArrayBuffer(0));
+
+/** Sources mostly fill one buffer after each other, and a view takes as long as a small value. */
+let lastView: DataView = NO_VIEW;
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+	const { buffer: lastBuffer, byteOffset: lastOffset, byteLength: lastLength } = lastView;
+	if (lastBuffer !== buffer || lastOffset !== byteOffset || lastLength !== byteLength) {
+		lastView = new DataView(buffer, byteOffset, byteLength);
+	}
+	return lastView;
+}
+
 /** True for containers each of whose elements is written, whatever it is. */
 function isCounted(kind: FrameKind): boolean {
 	return kind === ARRAY || kind === INDICES || kind === BYTES;
@@ -64,8 +79,8 @@ export class Traversal {
 	readonly colon: string;
 	readonly keyCache: KeyCache;
 
-	buffer: Buffer = Buffer.alloc(0);
-	view: DataView = new DataView(new ArrayBuffer(0));
+	buffer: Buffer = NO_BUFFER;
+	view: DataView = NO_VIEW;
 	/** Where writers come back: negative as soon as they must, whatever room is left. */
 	limit = -1;
 	/** Set while the source waits, ran out of time or has text to hand out first. */
@@ -133,7 +148,7 @@ export class Traversal {
 		this.#startedAt = offset;
 		if (this.buffer !== target) {
 			this.buffer = target;
-			this.view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+			this.view = viewOf(target);
 		}
 		this.waiting = undefined;
 		this.stopped = false;

@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Mutex } from 'async-mutex';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import { DurableJsonError } from '../errors.ts';
-import type { FileSystem } from '../ports/file-system.ts';
+import type { Awaitable, FileSystem } from '../ports/file-system.ts';
 import { localScope, sharedPart } from '../shared-state.ts';
 import type { FileLock } from './file-lock.ts';
 
@@ -30,9 +30,8 @@ export class Lease {
 	readonly path: string;
 	readonly key: string | undefined;
 	readonly lock: FileLock | undefined;
-	/** The commits under the lease exclude each other. */
-	readonly mutex: Mutex = new Mutex();
-	readonly #work = new Set<Promise<unknown>>();
+	#mutex: Mutex | undefined;
+	#work: Set<Promise<unknown>> | undefined;
 	#ended = false;
 
 	constructor({ kind, path, key, lock }: LeaseOptions) {
@@ -42,18 +41,32 @@ export class Lease {
 		this.lock = lock;
 	}
 
+	/** The commits under the lease exclude each other. */
+	get mutex(): Mutex {
+		this.#mutex ??= new Mutex();
+		return this.#mutex;
+	}
+
 	get ended(): boolean {
 		return this.#ended;
 	}
 
 	/** The lease lasts until the work has settled, also where its function does not wait for it. */
 	track(work: Promise<unknown>): void {
-		const settled = work.then(done, done).finally(() => this.#work.delete(settled));
-		this.#work.add(settled);
+		this.#work ??= new Set();
+		const running = this.#work;
+		const settled = work.then(done, done).finally(() => running.delete(settled));
+		running.add(settled);
 	}
 
-	async end(): Promise<void> {
-		while (this.#work.size > 0) await Promise.all(this.#work);
+	/** Ends it, at once where no work is left. */
+	end(): Awaitable<void> {
+		if (this.#work !== undefined && this.#work.size > 0) return this.#endAfter(this.#work);
+		this.#ended = true;
+	}
+
+	async #endAfter(work: ReadonlySet<Promise<unknown>>): Promise<void> {
+		while (work.size > 0) await Promise.all(work);
 		this.#ended = true;
 	}
 }

@@ -160,7 +160,9 @@ export class Steps {
 			if (first === undefined || first.settled) continue;
 			if (first.request.kind === 'update') {
 				if (this.#made === undefined) base ??= yield* read(readBase);
-				yield* this.#update(first, key, base);
+				const bytes = this.#current(first, base);
+				if (bytes === 'unknown') continue;
+				if (yield* this.#make(first, () => bytesOfUpdate(first, bytes, key))) this.#updates = true;
 				continue;
 			}
 			const last = this.#lastOfWrites(index);
@@ -194,13 +196,12 @@ export class Steps {
 		return last;
 	}
 
-	*#update(call: Submission, key: string, base: Base | undefined): Generator<Pause, void, unknown> {
-		if (this.#made === undefined && base !== undefined && 'error' in base) {
-			call.reject(base.error);
-			return;
-		}
-		const bytes = this.#made?.bytes ?? (base !== undefined && 'bytes' in base ? base.bytes : undefined);
-		if (yield* this.#make(call, () => bytesOfUpdate(call, bytes, key))) this.#updates = true;
+	/** The document as the update finds it, undefined where there is none. Rejects the update where that cannot be read. */
+	#current(update: Submission, base: Base | undefined): Uint8Array | undefined | 'unknown' {
+		if (this.#made !== undefined) return this.#made.bytes;
+		if (base === undefined || 'bytes' in base) return base?.bytes;
+		update.reject(base.error);
+		return 'unknown';
 	}
 
 	/** @returns true where the writes before it are not needed any more */
@@ -241,7 +242,7 @@ function* read(readBase: Ground['readBase']): Generator<Pause, Base, unknown> {
 	}
 }
 
-function* bytesOfUpdate(
+function bytesOfUpdate(
 	call: Submission,
 	base: Uint8Array | undefined,
 	key: string,
@@ -249,12 +250,12 @@ function* bytesOfUpdate(
 	const { transform } = call.request;
 	if (transform === undefined) throw new Error('an update needs its function');
 	call.beginHere();
-	return yield* transform(base, { path: call.request.path, key });
+	return transform(base, { path: call.request.path, key });
 }
 
-function* bytesOfWrite(call: Submission, key: string): Generator<Pause, Uint8Array, unknown> {
+function bytesOfWrite(call: Submission, key: string): Generator<Pause, Uint8Array, unknown> {
 	const { transform, path } = call.request;
-	if (transform === undefined) return yield* bytesOf(call.begin(), path);
+	if (transform === undefined) return bytesOf(call.begin(), path);
 	call.beginHere();
-	return yield* transform(undefined, { path, key });
+	return transform(undefined, { path, key });
 }

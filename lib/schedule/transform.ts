@@ -34,7 +34,7 @@ export function* bytesOf(source: ByteSource, path: string): Generator<Pause, Uin
 		}
 	} finally {
 		giveBuffer(buffer);
-		void source.close();
+		if (!source.done) void source.close();
 	}
 	return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
 }
