@@ -104,7 +104,15 @@ export class Transfer {
 
 	/** Moves bytes until the source is done, waiting for it as long as it takes; `disk` runs what needs the disk. */
 	async runWaiting(disk: Run): Promise<void> {
-		await this.#move(disk, true);
+		const { signal, active } = this.#job;
+		const wake = (): void => this.#wake?.();
+		const stopListening = signal && onAbort(signal, wake);
+		active.onDisplaced = wake;
+		try {
+			await this.#move(disk, true);
+		} finally {
+			stopListening?.();
+		}
 	}
 
 	/** Writes what is left in the buffer. Everything is written when it resolves. */
@@ -198,20 +206,15 @@ export class Transfer {
 		}
 	}
 
-	/** A source may wait for ever; neither an abort, a displacement nor a failed write must wait with it. */
-	async #untilSettledOrFailed(waiting: Promise<void>): Promise<void> {
+	/** A source may wait for ever; neither an abort, a displacement nor a failed write must wait with it: they wake it. */
+	#untilSettledOrFailed(waiting: Promise<void>): Promise<void> {
 		const { signal, active } = this.#job;
-		await new Promise<void>((resolve) => {
-			const stopListening = signal && onAbort(signal, resolve);
+		// Not an async function: this is run for each row.
+		return new Promise((resolve) => {
 			this.#wake = resolve;
-			active.onDisplaced = resolve;
-			if (this.#failure !== undefined || active.displaced) resolve();
-			void waiting.then(() => {
-				stopListening?.();
-				resolve();
-			});
+			if (this.#failure !== undefined || active.displaced || signal?.aborted) resolve();
+			else void waiting.then(resolve);
 		});
-		this.#wake = undefined;
 	}
 }
 

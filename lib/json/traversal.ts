@@ -49,17 +49,6 @@ const stringify = JSON.stringify;
 const NO_BUFFER = Buffer.alloc(0);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
-/** Sources mostly fill one buffer after each other, and a view takes as long as a small value. */
-let lastView: DataView = NO_VIEW;
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-	const { buffer: lastBuffer, byteOffset: lastOffset, byteLength: lastLength } = lastView;
-	if (lastBuffer !== buffer || lastOffset !== byteOffset || lastLength !== byteLength) {
-		lastView = new DataView(buffer, byteOffset, byteLength);
-	}
-	return lastView;
-}
-
 /** True for containers each of whose elements is written, whatever it is. */
 function isCounted(kind: FrameKind): boolean {
 	return kind === ARRAY || kind === INDICES || kind === BYTES;
@@ -148,7 +137,7 @@ export class Traversal {
 		this.#startedAt = offset;
 		if (this.buffer !== target) {
 			this.buffer = target;
-			this.view = viewOf(target);
+			this.view = new DataView(target.buffer, target.byteOffset, target.byteLength);
 		}
 		this.waiting = undefined;
 		this.stopped = false;
