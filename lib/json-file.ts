@@ -4,7 +4,7 @@ import { DurableJsonError, invalidArgument } from './errors.ts';
 import type { JsonFile, JsonFileOptions, JsonFileWriteOptions } from './json-file-types.ts';
 import { LOCK_TIMEOUT_MS, withDocumentLock } from './lock/document-lock.ts';
 import { leaseOf } from './lock/lease.ts';
-import { openDocument, readAgain, upgrade } from './open-document.ts';
+import { openDocument, readAgain, upgradeOf } from './open-document.ts';
 import {
 	asOptions,
 	assertAwaited,
@@ -178,7 +178,7 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 		const all = { ...write, durability: durability ?? write.durability, signal, schema, initial };
 		return this.#writer.update(this.path, fn as (current: T) => T, all, {
 			...this.#tracking(false),
-			upgrade: (current) => upgrade(this.path, this.#options, current),
+			upgrade: upgradeOf(this.path, this.#options),
 		});
 	}
 

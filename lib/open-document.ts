@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { keepBackupDurably, listBackups } from './commit/backups.ts';
 import { keepInQuarantine } from './commit/quarantine.ts';
-import { resolveTarget } from './commit/target.ts';
+import { assertFile, resolveTarget, type Target, targetAt } from './commit/target.ts';
 import { codeOf, DurableJsonError, messageOf } from './errors.ts';
 import type { JsonFileOptions } from './json-file-types.ts';
 import type { Clock } from './ports/clock.ts';
@@ -12,6 +12,7 @@ import { parseDocument, readDocument } from './read-document.ts';
 import { recover } from './recover.ts';
 import type { DocumentCondition } from './recovery/report.ts';
 import type { WriteOptions } from './types.ts';
+import type { Upgrade } from './update.ts';
 import { validate } from './validation.ts';
 import { versionOf } from './versions.ts';
 
@@ -64,16 +65,23 @@ export async function readAgain<T>(path: string, job: Judging<T>): Promise<T> {
 }
 
 /**
- * What an update begins with in place of an older document, or of a backup that stands for it; undefined where it is of this
- * program's version. What stands becomes a backup. Throws, and rejects, as opening does.
+ * How an update begins with an older document, or with a backup that stands for it: it is migrated, and becomes a backup.
+ * Rejects as opening does.
  */
-export function upgrade<T>(path: string, job: Judging<T>, value: unknown): Promise<unknown> | undefined {
-	const from = olderVersion(path, job, value);
-	if (from === undefined) return undefined;
-	return migrateFrom(path, job, value, from).then(async (migrated) => {
-		await keepOlder(path, job);
-		return migrated;
-	});
+export function upgradeOf<T>(path: string, job: Judging<T>): Upgrade {
+	const { fileSystem } = job;
+	return {
+		migrate(current) {
+			const from = olderVersion(path, job, current);
+			return from === undefined ? undefined : migrateFrom(path, job, current, from);
+		},
+		keepOlder: (file) =>
+			keepOlder(path, job, async () => {
+				const existing = await fileSystem.lstat(file);
+				assertFile(existing);
+				return { ...targetAt(fileSystem, file), existing };
+			}),
+	};
 }
 
 /** What this program makes of a document, or why it is invalid. `migrated` is `valid` before its validation. */
@@ -143,15 +151,19 @@ function holdsNothing(value: unknown): boolean {
 
 /** Writes what has been migrated. The old document becomes a backup, and durably before that. */
 async function replaceOlder<T>(path: string, job: OpenJob<T>, value: T): Promise<void> {
-	await keepOlder(path, job);
+	await keepOlder(path, job, () => resolveTarget(job.fileSystem, path));
 	// It is kept already; and what a validator has put out may be of another type than what it takes.
 	await job.write(value, { backups: 0, schema: undefined });
 }
 
 /** The document that stands becomes a backup, whatever is kept otherwise. */
-async function keepOlder<T>(path: string, { fileSystem, clock, backups }: Judging<T>): Promise<void> {
+async function keepOlder<T>(
+	path: string,
+	{ fileSystem, clock, backups }: Judging<T>,
+	find: () => Promise<Target>,
+): Promise<void> {
 	try {
-		await keepBackupDurably({ fileSystem, clock }, await resolveTarget(fileSystem, path), Math.max(1, backups));
+		await keepBackupDurably({ fileSystem, clock }, await find(), Math.max(1, backups));
 	} catch (cause) {
 		if (cause instanceof DurableJsonError) throw cause;
 		const message = `${path} was not migrated: it could not be kept as a backup: ${messageOf(cause)}`;

@@ -17,8 +17,15 @@ export interface UpdateJob {
 	/** Stands for a document that there is not. */
 	readonly initial: unknown;
 	readonly json: CheckedJsonOptions;
-	/** Brings what stands to the version that `fn` knows; undefined where it is of that one. */
-	readonly upgrade?: ((current: unknown) => Promise<unknown> | undefined) | undefined;
+	readonly upgrade?: Upgrade | undefined;
+}
+
+/** Brings what stands to the version that an update knows. */
+export interface Upgrade {
+	/** @returns undefined where it is of that version */
+	migrate(current: unknown): Promise<unknown> | undefined;
+	/** Keeps the document in this file, which has been migrated. */
+	keepOlder(file: string): Promise<void>;
 }
 
 /** `written` gives the new value. */
@@ -37,13 +44,13 @@ export function updateContent(fileSystem: FileSystem, job: UpdateJob): UpdateCon
 		snapshot: false,
 		begin: notAWrite,
 		isAsync: types.isAsyncFunction(job.fn),
-		transform: (base, { path, key }) => {
+		transform: (base, { path, key, file }) => {
 			const lease = new Lease({ kind: 'commit', path, key });
 			const run = <T>(step: () => T): T => runUnder(fileSystem, lease, step, outer);
 			const written = (value: unknown): void => {
 				result = value;
 			};
-			return carryOut(job, base, { path, lease, run, written });
+			return carryOut(job, base, { path, file, lease, run, written });
 		},
 		written: () => result,
 	};
@@ -51,6 +58,8 @@ export function updateContent(fileSystem: FileSystem, job: UpdateJob): UpdateCon
 
 interface Turn {
 	readonly path: string;
+	/** Where the document lies, by its real path. */
+	readonly file: string;
 	/** Lasts as long as code of the caller's is run. */
 	readonly lease: Lease;
 	/** Runs code of the caller's. */
@@ -63,14 +72,17 @@ interface Turn {
 function* carryOut(
 	{ fn, initial, json, upgrade }: UpdateJob,
 	base: Uint8Array | undefined,
-	{ path, lease, run, written }: Turn,
+	{ path, file, lease, run, written }: Turn,
 ): ReturnType<Transform> {
 	const standing = base ?? (initial === undefined ? undefined : yield* bytesOf(createJsonSource(initial), path));
 	let current = standing === undefined ? undefined : parseDocument(path, standing);
 	let value: unknown;
 	try {
-		const upgrading = base && upgrade && run(() => upgrade(current));
-		if (upgrading !== undefined) current = yield* waitFor(upgrading);
+		const migrating = base && upgrade && run(() => upgrade.migrate(current));
+		if (migrating !== undefined) {
+			current = yield* waitFor(migrating);
+			if (upgrade !== undefined) yield* waitFor(upgrade.keepOlder(file));
+		}
 		let returned = run(() => fn(current));
 		const promise = promiseOf(returned);
 		if (promise !== undefined) returned = yield* waitFor(promise);

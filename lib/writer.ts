@@ -48,7 +48,7 @@ import type {
 	WriteOptions,
 	WriteReceipt,
 } from './types.ts';
-import { type UpdateJob, updateContent } from './update.ts';
+import { type Upgrade, updateContent } from './update.ts';
 import type { JsonWriter, WriterOptions, WriterStats } from './writer-types.ts';
 
 /** A writer that stays open: its `close` flushes only, since it belongs to the whole process. */
@@ -72,8 +72,7 @@ export interface Tracking {
 	readonly assertKnown?: ((existing: FileStat | undefined) => void) | undefined;
 	/** Told what has landed, and in which file; at the rename, before the name is durable. */
 	readonly onLanded: (stat: FileStat, value: unknown) => void;
-	/** As {@link UpdateJob.upgrade}. */
-	readonly upgrade?: UpdateJob['upgrade'];
+	readonly upgrade?: Upgrade | undefined;
 }
 
 export class Writer implements JsonWriter {
@@ -359,8 +358,9 @@ export class Writer implements JsonWriter {
 		const queuedBytes = this.#calls.queuedBytes - counted * heldBytes;
 		if (kind === 'remove' || queuedValues === 0) return;
 		let full: string | undefined;
-		if (queuedValues >= this.#maxQueuedValues) full = `${queuedValues} values, maxQueuedValues`;
-		else if (queuedBytes + heldBytes > this.#maxQueuedBytes) {
+		if (queuedValues >= this.#maxQueuedValues) {
+			full = `queued values: ${queuedValues}; maxQueuedValues is ${this.#maxQueuedValues}`;
+		} else if (queuedBytes + heldBytes > this.#maxQueuedBytes) {
 			full = `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
 		}
 		if (full === undefined) return;

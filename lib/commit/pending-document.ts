@@ -17,7 +17,7 @@ import { firstPermissions, keepMetadata } from './metadata.ts';
 import { OwnFailure } from './own-failure.ts';
 import { isReadOnly } from './read-only.ts';
 import { renameExclusively, replaceHeldTarget } from './replace.ts';
-import type { Target } from './target.ts';
+import { assertFile, type Target } from './target.ts';
 import { type CommitPorts, openTempFile, removeIfPresent, type TempFile } from './temp-file.ts';
 
 /**
@@ -163,9 +163,7 @@ export class PendingDocument {
 	async refresh(): Promise<void> {
 		try {
 			const existing = await this.#ports.fileSystem.lstat(this.target.file);
-			if (existing !== undefined && existing.kind !== 'file') {
-				throw new Error(`a ${existing.kind} has taken the document's place`);
-			}
+			assertFile(existing);
 			this.#stands = existing !== undefined;
 			this.#existing = existing ?? this.#existing;
 		} catch (error) {

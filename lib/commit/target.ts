@@ -109,6 +109,12 @@ export function assertWritable(submitted: string, name: string, existing: FileSt
 	}
 }
 
+/** Throws where something else has taken the place of a document that was found there. */
+export function assertFile(existing: FileStat | undefined): void {
+	if (existing === undefined || existing.kind === 'file') return;
+	throw new Error(`a ${existing.kind} has taken the place of the document`);
+}
+
 function unsupported(submitted: string, why: string): DurableJsonError {
 	return new DurableJsonError('ERR_UNSUPPORTED', `${submitted} ${why}`, { path: submitted, step: 'resolve' });
 }

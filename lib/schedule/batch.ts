@@ -67,6 +67,7 @@ export class Batch {
 	#firstSequence: number;
 	/** What it has landed as, once the document has its name. */
 	#landed: Landed | undefined;
+	#target: Target | undefined;
 
 	constructor(path: string, first: Submission) {
 		this.announced = [first.sequence];
@@ -130,9 +131,18 @@ export class Batch {
 		return this.#steps;
 	}
 
+	/**
+	 * The document that its updates are carried out on, or that it has given its name: what comes of them is for no other,
+	 * wherever the path leads by now. Undefined before.
+	 */
+	get target(): Target | undefined {
+		return this.#target;
+	}
+
 	/** Carries its updates out, from when on no newer call may join. Never rejects: calls that fail are rejected. */
 	async carryOut(ground: Ground): Promise<void> {
 		this.#closed = true;
+		this.#target ??= ground.target;
 		await this.#steps?.carryOut(ground);
 		this.#forgetSettled();
 	}
@@ -144,6 +154,7 @@ export class Batch {
 	 */
 	carryOutSync(ground: Ground, unsupported: () => Error): boolean {
 		this.#closed = true;
+		this.#target ??= ground.target;
 		const carriedOut = this.#steps?.carryOutSync(ground, unsupported) ?? false;
 		this.#forgetSettled();
 		return carriedOut;
@@ -243,8 +254,9 @@ export class Batch {
 	}
 
 	/** The document has its name: aborts come too late from now on, and newer calls are for another commit. */
-	renamed(as: Landed, stat?: FileStat): void {
+	renamed(as: Landed, target: Target, stat?: FileStat): void {
 		this.#landed = as;
+		this.#target = target;
 		this.#closed = true;
 		// Where no call is left its value has been dropped, after the rename had been begun.
 		const landed = this.size > 0 ? this.#written : undefined;

@@ -2,7 +2,7 @@
 import type { ActiveCommit, SyncLanding } from '../commit/active-commit.ts';
 import { removeDocumentSync, writeDocumentSync } from '../commit/commit-sync.ts';
 import { OwnFailure } from '../commit/own-failure.ts';
-import type { Target } from '../commit/target.ts';
+import { assertFile, resolveError, type Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
 import { DurableJsonError, type Step } from '../errors.ts';
@@ -11,7 +11,7 @@ import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-
 import { lockFileSync } from '../lock/file-lock.ts';
 import { assertLeads, type Lease } from '../lock/lease.ts';
 import type { Travellers } from '../lock/travellers.ts';
-import type { FileStat } from '../ports/file-system.ts';
+import type { FileStat, FileSystem } from '../ports/file-system.ts';
 import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
 import type { Batch, Candidate } from './batch.ts';
 import type { CommitCounters } from './counters.ts';
@@ -52,18 +52,19 @@ export function commitBatchesSync(job: SyncCommitJob): void {
 	}
 	for (const batch of carriers) {
 		if (batch.updates) letOthersGoFirst(job, batch);
-		atWork(job, (entry, target) => landUpdates(job, batch, entry, target));
+		atWork(job, (entry, target) => landUpdates(job, batch, entry, target), batch.target);
 	}
 }
 
-/** Works on the document at once, whoever is at work on it. */
+/** Works on the document at once, whoever is at work on it: on that behind the path, where it is not known yet. */
 function atWork(
 	{ ports, path, lock, lease }: SyncCommitJob,
 	work: (entry: DocumentEntry, target: Target) => void,
+	known?: Target,
 ): void {
 	const { fileSystem } = ports;
 	const registry = documentRegistry(fileSystem.scope);
-	const target = resolveTargetSync(fileSystem, path);
+	const target = known === undefined ? resolveTargetSync(fileSystem, path) : standing(fileSystem, known);
 	if (lease === undefined) registry.assertMode(target.key, lock, path);
 	else assertLeads(lease, path, target.key);
 	registry.interrupt(target.key, (entry) => {
@@ -83,7 +84,7 @@ function atWork(
 /** Updates are to see what was written before them, by whomever. */
 function letOthersGoFirst({ ports, path, lease, own, landings }: SyncCommitJob, batch: Batch): void {
 	const { fileSystem } = ports;
-	const target = resolveTargetSync(fileSystem, path);
+	const target = batch.target ?? resolveTargetSync(fileSystem, path);
 	const registry = documentRegistry(fileSystem.scope);
 	for (const travellers of registry.overwritingBeforeSync(fileSystem, target, batch.firstSequence, lease)) {
 		if (!own.includes(travellers)) travellers.commitSync(landings);
@@ -100,7 +101,7 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 	// Before any function is called: where it cannot be read, all is left to the process that goes on.
 	const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
 	const ground = {
-		key: target.key,
+		target,
 		landedSequence: () => entry.landed?.sequence ?? 0,
 		readBase: () => (known === undefined ? readBase() : known.bytes),
 		existing: () => fileSystem.sync.lstat(target.file),
@@ -109,11 +110,23 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 		unsupported(job.path, 'the update waits for something', 'update'),
 	);
 	try {
-		landNewest(job, [batch], entry, resolveTargetSync(fileSystem, job.path));
+		// A function may have moved a link: what has come of one document is not for another.
+		landNewest(job, [batch], entry, standing(fileSystem, target));
 	} catch (error) {
 		// Its functions are not called again, and others may change what they were given before it could be written later.
 		if (carriedOut && batch.landed === undefined) batch.reject(error);
 		throw error;
+	}
+}
+
+/** The document as it stands by now. One that is gone is followed by one with its mode and owner. */
+function standing({ sync }: FileSystem, target: Target): Target {
+	try {
+		const existing = sync.lstat(target.file);
+		assertFile(existing);
+		return { ...target, existing: existing ?? target.existing };
+	} catch (error) {
+		throw resolveError(target.path, error);
 	}
 }
 
@@ -127,7 +140,7 @@ function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: Docume
 		const last = carriers.at(-1);
 		if (last === undefined) break;
 		if (last.landed !== undefined) {
-			job.landings.push(inPlaceAlready(target, last));
+			job.landings.push(inPlaceAlready(last.target ?? target, last));
 			return;
 		}
 		const { candidate, aborted } = last;
@@ -206,7 +219,7 @@ function land(
 		const landed = inPlace(sequence, bytes, removed);
 		entry.landed = landed;
 		const stat = sync.lstat(target.file);
-		for (const batch of carriers) batch.renamed(landed, batch === carriers.at(-1) ? stat : undefined);
+		for (const batch of carriers) batch.renamed(landed, target, batch === carriers.at(-1) ? stat : undefined);
 		count(job.counters, bytes, durability);
 	}
 	const landed = entry.landed ?? inPlace(sequence, 0, false);

@@ -82,14 +82,14 @@ export class Landing {
 	/** Finds the document behind the path and, as the only one at work on it, lands the batch there. */
 	async land(batch: Batch): Promise<void> {
 		const { ports, lock } = this.#context;
-		const { fileSystem, clock } = ports;
+		const { clock } = ports;
 		const registry = this.#registry;
 		const lease = this.#lease;
 		const locks = lock.mode === 'file' && lease === undefined;
 		const wait = locks ? new LockWait(clock, { path: this.#path, timeoutMs: lock.timeoutMs }) : undefined;
 		for (let landed = false; !landed; ) {
 			const { landings } = registry;
-			batch.search = resolveTarget(fileSystem, this.#path);
+			batch.search = this.#find(batch);
 			const found = await batch.search;
 			if (lease !== undefined) assertLeads(lease, this.#path, found.key);
 			const mayUpdate = batch.updates;
@@ -98,7 +98,7 @@ export class Landing {
 				found.key,
 				async (entry) => {
 					// Whoever committed meanwhile may have created the document, or have moved a link.
-					const target = entry.changedSince(landings) ? await resolveTarget(fileSystem, this.#path) : found;
+					const target = entry.changedSince(landings) ? await this.#find(batch) : found;
 					if (target.key !== found.key) return false;
 					if (lease === undefined) registry.assertMode(target.key, lock.mode, this.#path);
 					if (wait !== undefined) return this.#landLocked(batch, entry, target, { wait, mayUpdate });
@@ -107,6 +107,11 @@ export class Landing {
 				{ lease, wait },
 			);
 		}
+	}
+
+	/** The document: that behind the path, until it is settled which one the batch is about. */
+	async #find({ target }: Batch): Promise<Target> {
+		return target ?? resolveTarget(this.#context.ports.fileSystem, this.#path);
 	}
 
 	/** An update is to see what was written before it. */
@@ -124,7 +129,7 @@ export class Landing {
 	): Promise<boolean> {
 		const { fileSystem } = this.#context.ports;
 		return holdFileLock(fileSystem, entry, before, wait, async (lock) => {
-			const target = await resolveTarget(fileSystem, this.#path);
+			const target = await this.#find(batch);
 			if (target.key !== before.key) return false;
 			return this.#landNewest(batch, entry, target, { lock, mayUpdate });
 		});
@@ -132,7 +137,7 @@ export class Landing {
 
 	/**
 	 * Lands the newest value that does not fail by itself. The document stays ours until then, so that none comes between.
-	 * @returns false where updates have joined that are to let others go first
+	 * @returns false where updates have joined that are to let others go first, or flushSync has made it another document's
 	 */
 	async #landNewest(
 		batch: Batch,
@@ -148,6 +153,7 @@ export class Landing {
 		try {
 			for (let again = true; again; ) {
 				again = false;
+				if (batch.target !== undefined && batch.target.key !== target.key) return false;
 				const active = new ActiveCommit(batch.newest?.sequence ?? 0, (landings) => this.#commitSync(landings, batch));
 				if (lock !== undefined) active.guard = guardOf(lock);
 				this.#active = entry.active = active;
@@ -202,12 +208,12 @@ export class Landing {
 	}
 
 	#groundFor(entry: DocumentEntry, target: Target): Ground {
-		const { existing, key, file } = target;
+		const { existing, file } = target;
 		const written = this.#written;
 		const { landed } = entry;
 		const { fileSystem } = this.#context.ports;
 		return {
-			key,
+			target,
 			landedSequence: () => entry.landed?.sequence ?? 0,
 			readBase: () => {
 				// Other processes may write in the place of this one only where a lock is asked for: then it is read each time.
@@ -234,9 +240,9 @@ export class Landing {
 				const landed = inPlace(sequence, bytes, false);
 				// What stands there by now is another's, unless that has failed.
 				if (active.displaced && ports.fileSystem.sync.lstat(target.file)?.identity !== stat?.identity) {
-					return batch.renamed(landed);
+					return batch.renamed(landed, target);
 				}
-				batch.renamed(landed, stat);
+				batch.renamed(landed, target, stat);
 				this.#remember(batch, stat);
 				// In place, and not to be overtaken by an older value, whatever becomes of the directory sync.
 				entry.landed = landed;
@@ -273,7 +279,7 @@ export class Landing {
 		const { directorySynced, directorySyncs } = await slots.inSlot(() =>
 			removeDocument(ports, target, active, () => {
 				const landed = inPlace(sequence, 0, true);
-				batch.renamed(landed);
+				batch.renamed(landed, target);
 				if (!active.displaced) entry.landed = landed;
 			}),
 		);

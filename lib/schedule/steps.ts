@@ -18,7 +18,7 @@ export interface BaseReader {
 /** What the steps are carried out on. */
 export interface Ground {
 	/** The document. */
-	readonly key: string;
+	readonly target: Target;
 	/** The place in the order of what stands there: older writes are not carried out any more. */
 	readonly landedSequence: () => number;
 	/** The bytes of the document, undefined where there is none; asked again where something has landed meanwhile. */
@@ -152,7 +152,7 @@ export class Steps {
 		return true;
 	}
 
-	*#run({ key, landedSequence, readBase, existing }: Ground, known?: Base): Generator<Pause, void, unknown> {
+	*#run({ target, landedSequence, readBase, existing }: Ground, known?: Base): Generator<Pause, void, unknown> {
 		this.#landedSequence = landedSequence();
 		let base = known;
 		for (let index = 0; index < this.#calls.length; index++) {
@@ -162,14 +162,14 @@ export class Steps {
 				if (this.#made === undefined) base ??= yield* read(readBase);
 				const bytes = this.#current(first, base);
 				if (bytes === 'unknown') continue;
-				if (yield* this.#make(first, () => bytesOfUpdate(first, bytes, key))) this.#updates = true;
+				if (yield* this.#make(first, () => bytesOfUpdate(first, bytes, target))) this.#updates = true;
 				continue;
 			}
 			const last = this.#lastOfWrites(index);
 			this.#refuse(this.#calls.slice(index, last + 1), existing);
 			let at = last;
 			// The newest that does not fail stands for those before it.
-			while (at >= index && !(yield* this.#write(this.#calls[at], key))) at--;
+			while (at >= index && !(yield* this.#write(this.#calls[at], target))) at--;
 			if (at >= index && !this.#updates) this.#values = { stands: true, reason: undefined };
 			index = last;
 		}
@@ -205,11 +205,11 @@ export class Steps {
 	}
 
 	/** @returns true where the writes before it are not needed any more */
-	*#write(call: Submission | undefined, key: string): Generator<Pause, boolean, unknown> {
+	*#write(call: Submission | undefined, target: Ground['target']): Generator<Pause, boolean, unknown> {
 		if (call === undefined || call.settled) return false;
 		// What has landed meanwhile is newer; it answers for this call.
 		if (call.sequence < this.#landedSequence) return true;
-		return yield* this.#make(call, () => bytesOfWrite(call, key));
+		return yield* this.#make(call, () => bytesOfWrite(call, target));
 	}
 
 	/** @returns false where the call has failed, or was aborted meanwhile */
@@ -245,17 +245,17 @@ function* read(readBase: Ground['readBase']): Generator<Pause, Base, unknown> {
 function bytesOfUpdate(
 	call: Submission,
 	base: Uint8Array | undefined,
-	key: string,
+	{ key, file }: Ground['target'],
 ): Generator<Pause, Uint8Array, unknown> {
 	const { transform } = call.request;
 	if (transform === undefined) throw new Error('an update needs its function');
 	call.beginHere();
-	return transform(base, { path: call.request.path, key });
+	return transform(base, { path: call.request.path, key, file });
 }
 
-function bytesOfWrite(call: Submission, key: string): Generator<Pause, Uint8Array, unknown> {
+function bytesOfWrite(call: Submission, { key, file }: Ground['target']): Generator<Pause, Uint8Array, unknown> {
 	const { transform, path } = call.request;
 	if (transform === undefined) return bytesOf(call.begin(), path);
 	call.beginHere();
-	return transform(undefined, { path, key });
+	return transform(undefined, { path, key, file });
 }

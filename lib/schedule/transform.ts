@@ -14,6 +14,8 @@ export interface Place {
 	readonly path: string;
 	/** The document. */
 	readonly key: string;
+	/** Where it lies, by its real path: a link may lead elsewhere by now. */
+	readonly file: string;
 }
 
 /** All bytes of a source. Throws an {@link OwnFailure}. */

@@ -1,4 +1,4 @@
-import { rm, writeFile as writeRaw } from 'node:fs/promises';
+import { rm, symlink, writeFile as writeRaw } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, expectTypeOf, it } from 'vitest';
@@ -507,6 +507,24 @@ describe('migrate', () => {
 			await file.update(({ names }) => ({ version: 3, names: [...names, 'ours'] }));
 			expect(await directory.json('a.json')).toEqual({ version: 3, names: ['theirs', 'ours'] });
 			expect(await directory.json('.dj1bn-001-a.json')).toEqual({ version: 1, name: 'theirs' });
+		});
+
+		it('is the one that is kept where the link to it is moved meanwhile', async () => {
+			const link = directory.file('link.json');
+			await writeRaw(path(), JSON.stringify({ version: 3, names: [] }));
+			await writeRaw(directory.file('b.json'), JSON.stringify({ version: 2, name: 'another' }));
+			await symlink(path(), link);
+			const moving = async (value: unknown, from: number): Promise<unknown> => {
+				await rm(link);
+				await symlink(directory.file('b.json'), link);
+				return migrate(value, from);
+			};
+			await using file = await openJsonFile(link, { ...options, initial: { version: 3, names: [] }, migrate: moving });
+			await writeRaw(path(), JSON.stringify(older));
+			await file.update(({ names }) => ({ version: 3, names: [...names, 'new'] }));
+			expect(await directory.json('a.json')).toEqual({ version: 3, names: ['older', 'new'] });
+			expect(await directory.json('.dj1bn-001-a.json')).toEqual(older);
+			await directory.expectOnly('a.json', 'b.json', 'link.json', '.dj1bn-001-a.json');
 		});
 
 		it('rejects where migrate throws, and says why', async () => {

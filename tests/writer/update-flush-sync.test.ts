@@ -17,7 +17,7 @@ interface Counter {
 const increment = (value: Counter | undefined): Counter => ({ count: (value?.count ?? 0) + 1 });
 
 it('an update of one writer is not lost where flushSync of another lands at any moment', async () => {
-	for (let turns = 0; turns < 30; turns++) await interrupt(directory.file(`${turns}.json`), turns);
+	for (let count = 0; count < 30; count++) await interrupt(directory.file(`${count}.json`), count);
 });
 
 it('tells of an asynchronous update of another writer, where a write has joined an update that was called before it', async () => {
@@ -42,11 +42,169 @@ it('tells of an asynchronous update of another writer, where a write has joined 
 	expect(await directory.json('a.json')).toEqual(['written']);
 });
 
-async function interrupt(path: string, turns: number): Promise<void> {
+describe('an update whose function moves the link that it was called by', () => {
+	const increase = '{"count":2}\n';
+
+	function planted() {
+		const clock = new ManualClock();
+		const disk = new SimulatedDisk({ clock });
+		disk.plantFile('/d1/a.json', '{"count":1}', { mode: 0o600 });
+		disk.plantFile('/d2/b.json', '{"count":100}');
+		disk.plantSymlink('/d1/a.json', '/link.json');
+		disk.plantSymlink('/d2/b.json', '/next.json');
+		const relink = (): void => disk.sync.rename('/next.json', '/link.json');
+		const text = (path: string, on = disk): string | undefined => on.peekFile(path)?.toString();
+		/** It has been acknowledged. */
+		const expectDurable = (): void => {
+			for (const { disk: left } of [{ disk }, ...disk.crashStates()]) {
+				expect(text('/d1/a.json', left)).toBe(increase);
+				expect(text('/d2/b.json', left)).toBe('{"count":100}');
+			}
+		};
+		return { clock, disk, relink, text, expectDurable };
+	}
+
+	it.each(Array.from({ length: 16 }, (_, at) => at))(
+		'writes the document that it was given, where flushSync comes %i calls after it',
+		async (at) => {
+			const { clock, disk, relink, expectDurable } = planted();
+			const strategy = at === 0 ? debounce({ waitMs: 60_000 }) : immediate();
+			const writer = createWriter({ fileSystem: disk, clock, strategy });
+			let calls = Number.NEGATIVE_INFINITY;
+			disk.observe((_, side) => {
+				if (side === 'after' && ++calls === at) queueMicrotask(() => writer.flushSync());
+			});
+			const updated = writer.update<Counter>('/link.json', (value) => {
+				relink();
+				calls = 0;
+				return increment(value);
+			});
+			if (at === 0) writer.flushSync();
+			const checked = updated.then((value) => {
+				expect(value).toEqual({ count: 2 });
+				expectDurable();
+			});
+			await drive(checked, { disk, clock });
+			await drive(writer.close(), { disk, clock });
+			expectDurable();
+		},
+	);
+
+	it('is durable there when it resolves, where flushSync has failed to sync the directory', async () => {
+		const { clock, disk, relink, text, expectDurable } = planted();
+		const writer = createWriter({ fileSystem: disk, clock, strategy: debounce({ waitMs: 60_000 }) });
+		const updated = writer.update<Counter>('/link.json', (value) => {
+			relink();
+			return increment(value);
+		});
+		disk.fail('syncDirectory', { code: 'EIO' });
+		expect(() => writer.flushSync()).toThrow(/EIO/);
+		expect(text('/d1/a.json')).toBe(increase);
+		await drive(updated.then(expectDurable), { disk, clock });
+		await drive(writer.close(), { disk, clock });
+	});
+
+	it('is durable where flushSync has put it, also where its own commit has found another document before', async () => {
+		const { clock, disk, relink, text } = planted();
+		const [writer, other] = [createWriter({ fileSystem: disk, clock }), createWriter({ fileSystem: disk, clock })];
+		let giveUp = (): void => undefined;
+		const began = new Promise<void>((begin) => {
+			const holding = other.update('/d1/a.json', () => {
+				begin();
+				return new Promise((_, reject) => {
+					giveUp = () => reject(new Error('given up'));
+				});
+			});
+			holding.catch(() => undefined);
+		});
+		await drive(began, { disk, clock });
+		const updated = writer.update<Counter>('/link.json', increment);
+		await drive(turns(50), { disk, clock });
+		relink();
+		disk.fail('syncDirectory', { code: 'EIO' });
+		expect(() => writer.flushSync()).toThrow(/EIO/);
+		giveUp();
+		const checked = updated.then(() => {
+			for (const { disk: left } of disk.crashStates()) expect(text('/d2/b.json', left)).toBe('{"count":101}\n');
+		});
+		await drive(checked, { disk, clock });
+		expect(text('/d1/a.json')).toBe('{"count":1}');
+		await drive(
+			Promise.all([writer.close(), other.close()]).then(() => undefined),
+			{ disk, clock },
+		);
+	});
+
+	it('keeps the mode where it has moved the document, and replaces nothing else', async () => {
+		const { clock, disk, text } = planted();
+		const writer = createWriter({ fileSystem: disk, clock, strategy: debounce({ waitMs: 60_000 }) });
+		const updated = writer.update<Counter>('/d1/a.json', (value) => {
+			disk.sync.rename('/d1/a.json', '/d1/moved.json');
+			return increment(value);
+		});
+		writer.flushSync();
+		await updated;
+		expect(text('/d1/a.json')).toBe(increase);
+		expect((await disk.stat('/d1/a.json')).mode & 0o777).toBe(0o600);
+
+		const replaced = writer.update<Counter>('/d1/a.json', (value) => {
+			disk.sync.rename('/d1/a.json', '/d1/moved.json');
+			disk.plantSymlink('/d1/moved.json', '/d1/a.json');
+			return increment(value);
+		});
+		const rejected = expect(replaced).rejects.toMatchObject({ code: 'ERR_WRITE_FAILED', outcome: 'not_applied' });
+		expect(() => writer.flushSync()).toThrow('a symlink has taken the place');
+		await rejected;
+		expect(text('/d1/moved.json')).toBe(increase);
+		await drive(writer.close(), { disk, clock });
+	});
+});
+
+it('flushSync makes a write durable where it has its name already, wherever the link leads by now', async () => {
+	const clock = new ManualClock();
+	const disk = new SimulatedDisk({ clock });
+	disk.plantFile('/d1/a.json', '1');
+	disk.plantFile('/d2/b.json', '100');
+	disk.plantSymlink('/d1/a.json', '/link.json');
+	disk.plantSymlink('/d2/b.json', '/next.json');
+	const writer = createWriter({ fileSystem: disk, clock });
+	let flushed = false;
+	const flush = (): void => {
+		disk.sync.rename('/next.json', '/link.json');
+		writer.flushSync();
+		for (const { disk: left } of disk.crashStates()) expect(left.peekFile('/d1/a.json')?.toString()).toBe('2\n');
+	};
+	const flushing = new Promise<void>((resolve, reject) => {
+		disk.observe(({ name }, side) => {
+			if (name !== 'rename' || side !== 'after' || flushed) return;
+			flushed = true;
+			// Its commit hears of the rename first.
+			setImmediate(() => {
+				try {
+					resolve(flush());
+				} catch (error) {
+					reject(error as Error);
+				}
+			});
+		});
+	});
+	const written = writer.write('/link.json', 2);
+	await drive(
+		Promise.all([flushing, written]).then(() => writer.close()),
+		{ disk, clock },
+	);
+	expect(disk.peekFile('/d2/b.json')?.toString()).toBe('100');
+});
+
+async function turns(count: number): Promise<void> {
+	for (let at = 0; at < count; at++) await turn();
+}
+
+async function interrupt(path: string, count: number): Promise<void> {
 	const [a, b] = [createWriter(), createWriter()];
 	const add = (value: { count: number } | undefined): { count: number } => ({ count: (value?.count ?? 0) + 1 });
 	const updates = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? b : a).update(path, add));
-	for (let at = 0; at < turns; at++) await turn();
+	await turns(count);
 	a.flushSync();
 	await Promise.all(updates);
 	expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ count: 20 });
