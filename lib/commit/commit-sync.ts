@@ -181,10 +181,11 @@ class SyncCommit {
 	}
 
 	#publish({ pathOf }: TempFileSync): void {
-		const { existing, directory, name } = this.#target;
+		const { existing, directory, name, file } = this.#target;
 		let from = pathOf('part');
-		if (existing === undefined && this.#job.durability !== 'none') {
-			this.#step = 'ready';
+		this.#step = 'ready';
+		// Not what `existing` says: that may be one whose mode is kept, and which is gone.
+		if (this.#job.durability !== 'none' && this.#sync.lstat(file) === undefined) {
 			whileHeldSync(this.#ports, () => this.#sync.rename(pathOf('part'), pathOf('ready')));
 			from = pathOf('ready');
 		}

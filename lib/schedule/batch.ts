@@ -154,7 +154,7 @@ export class Batch {
 	 */
 	carryOutSync(ground: Ground, unsupported: () => Error): boolean {
 		this.#closed = true;
-		this.#target ??= ground.target;
+		if (this.#steps !== undefined) this.#target ??= ground.target;
 		const carriedOut = this.#steps?.carryOutSync(ground, unsupported) ?? false;
 		this.#forgetSettled();
 		return carriedOut;

@@ -47,13 +47,19 @@ export function commitBatchesSync(job: SyncCommitJob): void {
 	const carriers = job.batches.filter((batch) => batch.size > 0);
 	if (carriers.length === 0) return;
 	if (carriers.every(({ steps }) => steps === undefined)) {
-		atWork(job, (entry, target) => landNewest(job, carriers, entry, target));
+		atWork(job, (entry, target) => landNewest(job, carriers, entry, target), settledTarget(carriers));
 		return;
 	}
 	for (const batch of carriers) {
 		if (batch.updates) letOthersGoFirst(job, batch);
 		atWork(job, (entry, target) => landUpdates(job, batch, entry, target), batch.target);
 	}
+}
+
+/** That of the newest, where all have their name already and only that is to be made durable. */
+function settledTarget(carriers: readonly Batch[]): Target | undefined {
+	if (carriers.some(({ landed }) => landed === undefined)) return undefined;
+	return [...carriers].sort((a, b) => placeOf(a) - placeOf(b)).at(-1)?.target;
 }
 
 /** Works on the document at once, whoever is at work on it: on that behind the path, where it is not known yet. */

@@ -89,8 +89,10 @@ export class Landing {
 		const wait = locks ? new LockWait(clock, { path: this.#path, timeoutMs: lock.timeoutMs }) : undefined;
 		for (let landed = false; !landed; ) {
 			const { landings } = registry;
-			batch.search = this.#find(batch);
-			const found = await batch.search;
+			const search = this.#find(batch);
+			// Others whose calls name this path are told where it leads, not what is settled for this batch.
+			batch.search = batch.target === undefined ? search : undefined;
+			const found = await search;
 			if (lease !== undefined) assertLeads(lease, this.#path, found.key);
 			const mayUpdate = batch.updates;
 			if (mayUpdate) await this.#letOthersGoFirst(batch, found);
@@ -110,8 +112,9 @@ export class Landing {
 	}
 
 	/** The document: that behind the path, until it is settled which one the batch is about. */
-	async #find({ target }: Batch): Promise<Target> {
-		return target ?? resolveTarget(this.#context.ports.fileSystem, this.#path);
+	#find({ target }: Batch): Promise<Target> {
+		if (target !== undefined) return Promise.resolve(target);
+		return resolveTarget(this.#context.ports.fileSystem, this.#path);
 	}
 
 	/** An update is to see what was written before it. */
@@ -120,7 +123,7 @@ export class Landing {
 		await letGo(await this.#registry.overwritingBefore(ports, target, batch.firstSequence, this.#lease));
 	}
 
-	/** Lands the batch while other processes are kept out. @returns false where the path leads elsewhere by now */
+	/** Lands the batch while other processes are kept out. @returns false where its document is to be found anew */
 	async #landLocked(
 		batch: Batch,
 		entry: DocumentEntry,
@@ -137,7 +140,8 @@ export class Landing {
 
 	/**
 	 * Lands the newest value that does not fail by itself. The document stays ours until then, so that none comes between.
-	 * @returns false where updates have joined that are to let others go first, or flushSync has made it another document's
+	 * @returns false where its document is to be found anew: updates have joined that are to let others go first, or flushSync
+	 * has given another one its calls
 	 */
 	async #landNewest(
 		batch: Batch,
@@ -145,7 +149,7 @@ export class Landing {
 		target: Target,
 		{ lock, mayUpdate }: { readonly lock: FileLock | undefined; readonly mayUpdate: boolean },
 	): Promise<boolean> {
-		if (batch.updates && !mayUpdate) return false;
+		if ((batch.updates && !mayUpdate) || isElsewhere(batch, target)) return false;
 		const { sweep, ports } = this.#context;
 		batch.begin();
 		for (const sequence of batch.announced) this.#registry.found(sequence);
@@ -153,7 +157,6 @@ export class Landing {
 		try {
 			for (let again = true; again; ) {
 				again = false;
-				if (batch.target !== undefined && batch.target.key !== target.key) return false;
 				const active = new ActiveCommit(batch.newest?.sequence ?? 0, (landings) => this.#commitSync(landings, batch));
 				if (lock !== undefined) active.guard = guardOf(lock);
 				this.#active = entry.active = active;
@@ -166,6 +169,7 @@ export class Landing {
 						again = batch.rejectNewest(error.reason);
 					else throw error instanceof OwnFailure ? error.reason : error;
 				}
+				if (again && isElsewhere(batch, target)) return false;
 			}
 		} finally {
 			this.#active = entry.active = undefined;
@@ -179,9 +183,14 @@ export class Landing {
 		try {
 			landed = await this.#commit(batch, entry, target, active);
 		} finally {
-			if (batch.landed !== undefined && this.#lease === undefined) this.#context.lock.claims.add(target.key);
+			if (batch.landed !== undefined && this.#lease === undefined) {
+				this.#context.lock.claims.add((batch.target ?? target).key);
+			}
 		}
-		if (landed === undefined) return;
+		if (landed === undefined) {
+			if (batch.size > 0) throw nothingLanded(this.#path);
+			return;
+		}
 		const { sequence: newest, bytes, durability, directorySynced, durationMs } = landed;
 		const path = this.#path;
 		batch.resolve(({ sequence }) => {
@@ -238,6 +247,10 @@ export class Landing {
 			this.#guard(active, batch, target);
 			return toJob(sealed, active, (bytes, stat) => {
 				const landed = inPlace(sequence, bytes, false);
+				if (isElsewhere(batch, target)) {
+					entry.landed = landed;
+					return;
+				}
 				// What stands there by now is another's, unless that has failed.
 				if (active.displaced && ports.fileSystem.sync.lstat(target.file)?.identity !== stat?.identity) {
 					return batch.renamed(landed, target);
@@ -279,7 +292,7 @@ export class Landing {
 		const { directorySynced, directorySyncs } = await slots.inSlot(() =>
 			removeDocument(ports, target, active, () => {
 				const landed = inPlace(sequence, 0, true);
-				batch.renamed(landed, target);
+				if (!isElsewhere(batch, target)) batch.renamed(landed, target);
 				if (!active.displaced) entry.landed = landed;
 			}),
 		);
@@ -329,6 +342,17 @@ export class Landing {
 		counters.directorySyncs += directorySyncs;
 		return landed;
 	}
+}
+
+/** Has flushSync given another document the calls that are left, to which the path has come to lead? */
+function isElsewhere({ target, size }: Batch, { key }: Target): boolean {
+	return size > 0 && target !== undefined && target.key !== key;
+}
+
+/** A net: a newer commit stood in for the calls, of which nothing is known any more. */
+function nothingLanded(path: string): DurableJsonError {
+	const message = `${path}: a newer value stood in for this one, and it is not known what has become of it`;
+	return new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'check', outcome: 'unknown' });
 }
 
 function guardOf(lock: FileLock): () => void {
