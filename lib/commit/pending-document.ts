@@ -233,7 +233,8 @@ export class PendingDocument {
 				const [aside, readOnly] = [pathOf('aside'), isReadOnly(this.#existing)];
 				this.#retries = await replaceHeldTarget(this.#ports, { from, to, aside, readOnly, check, budgetMs });
 			} else {
-				await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0);
+				const unsyncedBytes = this.#options.durability === 'none' ? this.#bytes : 0;
+				await fileSystem.rename(from, to, this.#stands ? this.#existing?.sizeBytes : 0, unsyncedBytes);
 			}
 		} catch (error) {
 			if (step !== 'rename' || !(await this.#isAt(to))) throw await this.#fail(step, error);

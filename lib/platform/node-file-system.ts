@@ -59,8 +59,11 @@ async function lookUp(path: string): Promise<FileStat | undefined> {
 
 const DIRECTORY_FLAGS = fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0);
 
-/** Freeing the blocks of a larger file takes its time. */
-const QUICK_REPLACED_BYTES = 1024 * 1024;
+/**
+ * To free the blocks of a larger file takes its time; so does it to begin to write them, as ext4 does with what is not synced
+ * when it replaces a file (ext4(5), auto_da_alloc).
+ */
+const QUICK_RENAME_BYTES = 1024 * 1024;
 
 const ID_BYTES = 8;
 /** Random bytes are drawn for many ids at once: each draw takes some 10 µs, whatever its size. */
@@ -127,11 +130,11 @@ export const nodeFileSystem: FileSystem = {
 	readlink: (path) => readlink(path),
 	readdir: (path) => readdir(path),
 	readFile: (path, options) => readFile(path, options),
-	rename(from, to, replacedBytes = Number.POSITIVE_INFINITY) {
+	rename(from, to, replacedBytes = Number.POSITIVE_INFINITY, unsyncedBytes = 0) {
 		const directory = quickDirectory(dirname(to));
-		if (!directory.isQuick('change')) return rename(from, to);
+		if (unsyncedBytes > QUICK_RENAME_BYTES || !directory.isQuick('change')) return rename(from, to);
 		// To free what is replaced takes longer than the rename itself: left to the pool where there is other work meanwhile.
-		const large = replacedBytes > QUICK_REPLACED_BYTES;
+		const large = replacedBytes > QUICK_RENAME_BYTES;
 		const held = large || (replacedBytes > 0 && callsUnderWay() > 0) ? hold(to) : undefined;
 		if (large && held === undefined) return rename(from, to);
 		try {

@@ -132,8 +132,9 @@ export interface FileSystem {
 	/**
 	 * Replaces what stands at `to`, as one step.
 	 * @param replacedBytes the size of that, where it is known: a small one is quickly gone
+	 * @param unsyncedBytes how much of what takes its place is not synced: the file system may begin to write it now
 	 */
-	rename(from: string, to: string, replacedBytes?: number): Awaitable<void>;
+	rename(from: string, to: string, replacedBytes?: number, unsyncedBytes?: number): Awaitable<void>;
 	link(existing: string, created: string): Promise<void>;
 	unlink(path: string): Promise<void>;
 	/** Makes one directory; its parent must exist. One that exists already is fine. */
