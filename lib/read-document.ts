@@ -160,7 +160,7 @@ export const baseReader: BaseReader = {
 
 /** An exit handler has no time to look for what stands in for a document; to begin anew in its place would lose it. */
 function assertNothingStandsIn(fileSystem: FileSystem, { path: document, directory, name }: Target): void {
-	const standIn = fileSystem.sync.readdir(directory).find((file) => {
+	const standIn = namesInSync(fileSystem, directory).find((file) => {
 		const temp = parseTempName(file);
 		if (temp !== undefined) return temp.state === 'aside' && belongsTo(fileSystem, directory, file, temp, name);
 		const kept = parseKeptName(file);
@@ -169,6 +169,16 @@ function assertNothingStandsIn(fileSystem: FileSystem, { path: document, directo
 	if (standIn === undefined) return;
 	const message = `${document} was not updated synchronously: it is missing, and ${standIn} stands for it`;
 	throw new DurableJsonError('ERR_UNSUPPORTED', message, { path: document, step: 'update' });
+}
+
+/** None where the directory is missing. */
+function namesInSync(fileSystem: FileSystem, directory: string): string[] {
+	try {
+		return fileSystem.sync.readdir(directory);
+	} catch (error) {
+		if (codeOf(error) === 'ENOENT') return [];
+		throw readError(directory, error);
+	}
 }
 
 /** The value of a document. Throws ERR_CORRUPT, or ERR_READ_FAILED for one that is too large. */

@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { recoverChannel } from '../diagnostics.ts';
 import { DurableJsonError, messageOf, type Outcome, type Step } from '../errors.ts';
-import type { ByteSource } from '../json/byte-source.ts';
+import { type ByteSource, MustWait } from '../json/byte-source.ts';
 import type { JsonFormat } from '../json/validator.ts';
 import type { FileStat, OpenFileSync, SyncFileSystem } from '../ports/file-system.ts';
 import type { Durability } from '../types.ts';
@@ -85,6 +85,8 @@ class SyncCommit {
 	}
 
 	run(buffer: Buffer): number {
+		// What can be read once only is left to the commit that can wait.
+		this.#job.source.forbidWaiting?.();
 		// Before a file is opened: a bad value costs none.
 		let filled = this.#fill(buffer);
 		let temp: TempFileSync | undefined;
@@ -97,9 +99,12 @@ class SyncCommit {
 			this.#publish(opened);
 			return this.#bytes;
 		} catch (error) {
+			// A rename that failed has left the temp where it was; where it has not, nobody knows what it did.
+			const places = temp && [temp.pathOf('part'), temp.pathOf('ready')];
+			const lost = this.#step === 'rename' && places?.some((path) => this.#isAt(path, temp)) === false;
 			const litter = temp && this.#discard(temp);
 			if (error instanceof OwnFailure || error instanceof DurableJsonError) throw error;
-			throw failure(this.#target, this.#step, error, 'not_applied', litter);
+			throw failure(this.#target, this.#step, error, lost ? 'unknown' : 'not_applied', litter);
 		} finally {
 			if (temp !== undefined) this.#close(temp);
 		}
@@ -135,6 +140,7 @@ class SyncCommit {
 			}
 			if (source.done && filled + this.#bytes === 0 && !mayBeEmpty) throw noText();
 		} catch (cause) {
+			if (cause instanceof MustWait) throw asynchronous(this.#target.path, source.jsonPath());
 			throw notSerializable(this.#target.path, cause, source.jsonPath());
 		}
 		if (source.waiting !== undefined) throw asynchronous(this.#target.path, source.jsonPath());
@@ -180,7 +186,18 @@ class SyncCommit {
 		if (this.#job.durability !== 'none') file.sync();
 	}
 
-	#publish({ pathOf }: TempFileSync): void {
+	/** Does its file stand at this path? */
+	#isAt(path: string, temp: TempFileSync | undefined): boolean {
+		try {
+			return this.#sync.lstat(path)?.identity === temp?.created.identity;
+		} catch {
+			// Cannot be told; the rename's own error is what counts.
+			return false;
+		}
+	}
+
+	#publish(temp: TempFileSync): void {
+		const { pathOf } = temp;
 		const { existing, directory, name, file } = this.#target;
 		let from = pathOf('part');
 		this.#step = 'ready';
@@ -196,7 +213,12 @@ class SyncCommit {
 		}
 		this.#step = 'rename';
 		this.#job.displace();
-		renameHeldSync(this.#ports.fileSystem, { from, to: path.join(directory, name), aside: pathOf('aside') });
+		try {
+			renameHeldSync(this.#ports.fileSystem, { from, to: path.join(directory, name), aside: pathOf('aside') });
+		} catch (error) {
+			// Over a network it may have worked though it reported an error.
+			if (!this.#isAt(file, temp)) throw error;
+		}
 		if (backups > 0 && this.#staged !== undefined && isWhole(name, content)) {
 			rememberGood(this.#ports.fileSystem, this.#target.key, this.#staged);
 		}

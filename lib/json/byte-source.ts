@@ -23,6 +23,11 @@ export interface ByteSource {
 	 * wrong is thrown by the next `fill`.
 	 */
 	readonly waiting: Promise<void> | undefined;
+	/**
+	 * To be called before the first `fill` by who cannot wait: `fill` then throws a {@link MustWait} in place of opening an async
+	 * iterable, which is left as it is. Left out where the source has a form of its own for what can be read once.
+	 */
+	forbidWaiting?(): void;
 	/** Rows or elements of the outermost iterable handed out so far; 0 for a value that has none. */
 	readonly rows: number;
 	/** Where the source stands in the value, in the form `$.sensors[3].temp`; read after `fill` has thrown. */
@@ -32,6 +37,13 @@ export interface ByteSource {
 	 * still pending. Idempotent; does nothing after the end. Never rejects.
 	 */
 	close(): Promise<void>;
+}
+
+/** See {@link ByteSource.forbidWaiting}. */
+export class MustWait extends Error {
+	constructor() {
+		super('there is an async iterable');
+	}
 }
 
 /** The smallest buffer that {@link ByteSource.fill} can be given. */

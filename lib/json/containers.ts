@@ -2,6 +2,7 @@
  * Opens arrays, objects and async iterables: what ECMA-262 §25.5.2.4 and §25.5.2.5 do before the first child.
  */
 import { isDeepStrictEqual, types } from 'node:util';
+import { MustWait } from './byte-source.ts';
 import { Circle } from './circular.ts';
 import { AsyncCursor } from './cursor.ts';
 import { ARRAY, ASYNC_ARRAY, BYTES, INDICES, OBJECT } from './frame.ts';
@@ -45,6 +46,7 @@ export function lengthOf(value: readonly unknown[]): number {
 
 export function openAsyncIterable(t: Traversal, at: number, value: object, method: unknown, entry: KeyEntry): number {
 	checkNotOpen(t, value, false);
+	if (t.mayNotWait) throw new MustWait();
 	const cursor = new AsyncCursor(value, method);
 	t.push(ASYNC_ARRAY, value, 0, entry).cursor = cursor;
 	return at;

@@ -53,6 +53,10 @@ export class Serializer implements ByteSource {
 		return this.#traversal.waiting;
 	}
 
+	forbidWaiting(): void {
+		this.#traversal.mayNotWait = true;
+	}
+
 	get rows(): number {
 		return this.#traversal.rows;
 	}

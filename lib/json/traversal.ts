@@ -64,6 +64,8 @@ export class Traversal {
 	readonly strict: boolean;
 	/** True where nothing is asked for but the value on one line: no replacer, no indentation, not strict. */
 	readonly plain: boolean;
+	/** True where no async iterable may be opened. */
+	mayNotWait = false;
 	/** What stands between a key and its value. */
 	readonly colon: string;
 	readonly keyCache: KeyCache;

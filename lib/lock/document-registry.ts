@@ -45,6 +45,8 @@ export class DocumentEntry {
 	#file: string | undefined;
 	/** The commit at work on it. */
 	active: ActiveCommit | undefined;
+	/** True while updates of it are carried out in a caller's stack. */
+	updating = false;
 	/** The lock against other processes, while this one holds it. */
 	lock: FileLock | undefined;
 	/** Made when a second one comes to work. */

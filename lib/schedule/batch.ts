@@ -364,6 +364,7 @@ export class Batch {
 			for (const call of this.#merged) call.reject(this.#lostError(lost.reason, lost.reason === undefined));
 		}
 		for (const call of this.#carried) if (call.settled) this.#carried.delete(call);
+		if (this.#carried.size === 0) this.#clear();
 	}
 
 	/** What the caller aborted the value under way with, where the commit has not noticed yet. */

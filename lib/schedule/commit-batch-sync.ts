@@ -5,9 +5,10 @@ import { OwnFailure } from '../commit/own-failure.ts';
 import { assertFile, resolveError, type Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
+import { commitChannel } from '../diagnostics.ts';
 import { DurableJsonError, type Step } from '../errors.ts';
 import type { LockMode } from '../lock/claims.ts';
-import { type DocumentEntry, documentRegistry, inPlace } from '../lock/document-registry.ts';
+import { type DocumentEntry, documentRegistry, inPlace, type Landed } from '../lock/document-registry.ts';
 import { lockFileSync } from '../lock/file-lock.ts';
 import { assertLeads, type Lease } from '../lock/lease.ts';
 import type { Travellers } from '../lock/travellers.ts';
@@ -16,7 +17,7 @@ import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
 import type { Batch, Candidate } from './batch.ts';
 import type { CommitCounters } from './counters.ts';
 import { isOvertaken } from './overtaken.ts';
-import type { BaseReader } from './steps.ts';
+import type { BaseReader, Ground } from './steps.ts';
 import type { Submission } from './submission.ts';
 
 export interface SyncCommitJob {
@@ -74,6 +75,8 @@ function atWork(
 	if (lease === undefined) registry.assertMode(target.key, lock, path);
 	else assertLeads(lease, path, target.key);
 	registry.interrupt(target.key, (entry) => {
+		// By a function of an update, which has been given what stands there.
+		if (entry.updating) throw unsupported(path, 'an update of it is being carried out', 'update');
 		entry.turnTo(fileSystem.sync, target.file);
 		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
 		// Held by this process already, it keeps the others out of this commit as well.
@@ -100,9 +103,8 @@ function letOthersGoFirst({ ports, path, lease, own, landings }: SyncCommitJob, 
 function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, target: Target): void {
 	const { fileSystem } = job.ports;
 	if (entry.active !== undefined && entry.active !== job.active) landNewer(entry.active, job);
-	if (batch.steps?.isUnderWay || batch.steps?.isAsync) {
-		throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
-	}
+	if (batch.steps?.isUnderWay) throw unsupported(job.path, 'the function of an update is being run', 'update');
+	if (batch.steps?.isAsync) throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
 	const readBase = (): Uint8Array | undefined => job.base.readSync(fileSystem, target);
 	// Before any function is called: where it cannot be read, all is left to the process that goes on.
 	const known = batch.steps?.needsBase ? { bytes: readBase() } : undefined;
@@ -112,9 +114,7 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 		readBase: () => (known === undefined ? readBase() : known.bytes),
 		existing: () => fileSystem.sync.lstat(target.file),
 	};
-	const carriedOut = batch.carryOutSync(ground, () =>
-		unsupported(job.path, 'the update waits for something', 'update'),
-	);
+	const carriedOut = carryOutSync(job, batch, entry, ground);
 	try {
 		// A function may have moved a link: what has come of one document is not for another.
 		landNewest(job, [batch], entry, standing(fileSystem, target));
@@ -122,6 +122,16 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 		// Its functions are not called again, and others may change what they were given before it could be written later.
 		if (carriedOut && batch.landed === undefined) batch.reject(error);
 		throw error;
+	}
+}
+
+/** @returns as {@link Batch.carryOutSync} */
+function carryOutSync({ path }: SyncCommitJob, batch: Batch, entry: DocumentEntry, ground: Ground): boolean {
+	entry.updating = true;
+	try {
+		return batch.carryOutSync(ground, () => unsupported(path, 'the update waits for something', 'update'));
+	} finally {
+		entry.updating = false;
 	}
 }
 
@@ -226,7 +236,7 @@ function land(
 		entry.landed = landed;
 		const stat = sync.lstat(target.file);
 		for (const batch of carriers) batch.renamed(landed, target, batch === carriers.at(-1) ? stat : undefined);
-		count(job.counters, bytes, durability);
+		if (!removed) count(job.counters, bytes, durability);
 	}
 	const landed = entry.landed ?? inPlace(sequence, 0, false);
 	job.landings.push({
@@ -237,6 +247,7 @@ function land(
 			const durationMs = ports.clock.monotonicMs() - startMs;
 			const result = { bytes: landed.bytes, durability: achieved, directorySynced, durationMs };
 			if (wrote && entry.landed === landed) entry.landed = { ...landed, ...result };
+			if (wrote) tell(job, carriers, { ...landed, ...result });
 			const receiptOf = (call: Submission): WriteReceipt => ({
 				path,
 				sequence: call.sequence,
@@ -247,6 +258,19 @@ function land(
 			job.onSettled();
 		},
 	});
+}
+
+/** As of a commit that is made asynchronously. */
+function tell({ ports, path, counters }: SyncCommitJob, carriers: readonly Batch[], landed: Landed): void {
+	const oldestMs = carriers.reduce((least, batch) => Math.min(least, batch.oldestMs), Number.POSITIVE_INFINITY);
+	const stalenessMs = ports.clock.monotonicMs() - oldestMs;
+	if (!landed.removed) {
+		counters.durations.add(landed.durationMs);
+		counters.staleness.add(stalenessMs);
+	}
+	if (!commitChannel.hasSubscribers) return;
+	const carried = carriers.reduce((sum, { size }) => sum + size, 0);
+	commitChannel.publish({ path, carried, stalenessMs, ...landed });
 }
 
 function count(counters: CommitCounters, bytes: number, durability: Durability): void {

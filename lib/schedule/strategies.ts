@@ -119,7 +119,15 @@ const FACTORIES: readonly unknown[] = [immediate, coalesce, debounce, throttle, 
 export function checkStrategy(name: string, value: unknown): void {
 	if (value !== undefined && typeof value !== 'function')
 		throw invalidArgument(name, 'a strategy, such as coalesce() makes', value);
-	if (!FACTORIES.includes(value)) return;
-	const { name: factory } = value as Strategy;
-	throw invalidArgument(name, `a strategy, which ${factory}() makes when it is called`, value);
+	if (FACTORIES.includes(value)) {
+		const { name: factory } = value as Strategy;
+		throw invalidArgument(name, `a strategy, which ${factory}() makes when it is called`, value);
+	}
+	const { maxWaitMs, merges } = (value ?? {}) as { maxWaitMs?: unknown; merges?: unknown };
+	if (maxWaitMs !== undefined && !(typeof maxWaitMs === 'number' && maxWaitMs >= 0)) {
+		throw invalidArgument(`${name}.maxWaitMs`, 'a number of milliseconds, 0 or more', maxWaitMs);
+	}
+	if (merges !== undefined && typeof merges !== 'boolean') {
+		throw invalidArgument(`${name}.merges`, 'true or false', merges);
+	}
 }

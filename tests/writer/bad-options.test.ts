@@ -1,4 +1,5 @@
 /** Bad options of the public calls: each is told by name, at the call, and nothing is done. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import {
 	adaptive,
@@ -139,6 +140,30 @@ it('says what a strategy is where it gets none', () => {
 	expect(() => createWriter({ strategy: 'debounce' as never })).toThrow(
 		"options.strategy must be a strategy, such as coalesce() makes; got 'debounce'",
 	);
+});
+
+it.each([
+	['maxWaitMs', 'x', 'a number of milliseconds, 0 or more'],
+	['maxWaitMs', Number.NaN, 'a number of milliseconds, 0 or more'],
+	['maxWaitMs', -5, 'a number of milliseconds, 0 or more'],
+	['merges', 'no', 'true or false'],
+])('refuses a strategy whose %s is %o', (name, value, what) => {
+	const strategy = Object.assign(() => 0, { [name]: value }) as never;
+	expect(() => createWriter({ strategy })).toThrow(`options.strategy.${name} must be ${what}; got `);
+});
+
+it('waits for times that setTimeout does not know', async () => {
+	const warnings: unknown[] = [];
+	const warn = (warning: unknown): number => warnings.push(warning);
+	process.on('warning', warn);
+	const writer = createWriter({ strategy: debounce({ waitMs: 3e9 }) });
+	const written = writer.write(directory.file('a.json'), 1);
+	await sleep(50);
+	process.off('warning', warn);
+	expect(warnings).toEqual([]);
+	await directory.expectOnly();
+	await writer.close();
+	await written;
 });
 
 it.each([

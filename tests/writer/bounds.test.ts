@@ -3,11 +3,39 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createWriter, debounce, immediate } from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
+import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
+import { drive } from '../support/simulation.ts';
 import { useTempDirectory } from '../support/temp-directory.ts';
 
 const directory = useTempDirectory();
 
 describe('the bound of what waits', () => {
+	it('counts nothing of updates that have failed, or were aborted, before they began', async () => {
+		const disk = new SimulatedDisk();
+		const clock = new ManualClock();
+		disk.plantFile('/d/a.json', '{}');
+		const writer = createWriter({ fileSystem: disk, clock, maxQueuedValues: 5 });
+		const run = async (): Promise<void> => {
+			for (let time = 0; time < 10; time++) {
+				disk.fail('readFile', { code: 'EIO' });
+				await expect(writer.update('/d/a.json', (value) => value)).rejects.toMatchObject({ code: 'ERR_READ_FAILED' });
+				const abort = new AbortController();
+				const { signal } = abort;
+				const failing = expect(
+					writer.update('/d/a.json', () => {
+						throw new Error('no');
+					}),
+				).rejects.toThrow('no');
+				const aborted = expect(writer.update('/d/a.json', (value) => value, { signal })).rejects.toThrow();
+				abort.abort();
+				await Promise.all([failing, aborted]);
+			}
+			expect(writer.stats()).toMatchObject({ pending: 0, queuedValues: 0, queuedBytes: 0 });
+			await writer.write('/d/b.json', 1);
+		};
+		await drive(run(), { disk, clock });
+	});
+
 	it('rejects a call beyond the number of values with ERR_QUEUE_FULL, and takes calls again when some are written', async () => {
 		const writer = createWriter({ maxQueuedValues: 3, strategy: immediate() });
 		const file = directory.file('a.json');

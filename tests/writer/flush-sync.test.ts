@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -167,7 +168,7 @@ describe('flushSync', () => {
 				expect.objectContaining({
 					code: 'ERR_UNSUPPORTED',
 					path: directory.file('nested.json'),
-					jsonPath: '$.rows[0]',
+					jsonPath: '$.rows',
 				}),
 			]),
 		);
@@ -235,6 +236,75 @@ describe('flushSync', () => {
 			await drive(writer.close(), { disk, clock });
 		},
 	);
+
+	it.each([0, 1, 2, 5, 9, 14, 20])(
+		'leaves alone what can be read only once, at any depth: it is written as a whole by the commit (%i turns later)',
+		async (count) => {
+			const rows = async function* (): AsyncGenerator<number> {
+				for (let row = 1; row <= 4; row++) {
+					await turns(2);
+					yield row;
+				}
+			};
+			const writer = createWriter();
+			const file = directory.file('a.json');
+			const written = writer.write(file, { all: [{ rows: rows() }] });
+			await turns(count);
+			expect(() => writer.flushSync()).toThrow(
+				expect.objectContaining({ code: 'ERR_UNSUPPORTED', jsonPath: '$.all[0].rows' }),
+			);
+			expect(await written).toMatchObject({ durability: 'full' });
+			expect(await directory.json('a.json')).toEqual({ all: [{ rows: [1, 2, 3, 4] }] });
+			await writer.close();
+		},
+	);
+
+	it('carries an update out where the directory is missing', async () => {
+		const writer = createWriter();
+		const updated = writer.update<{ count: number }>(
+			directory.file('new', 'a.json'),
+			({ count }) => ({ count: count + 1 }),
+			{
+				initial: { count: 0 },
+			},
+		);
+		writer.flushSync();
+		expect(await updated).toEqual({ count: 1 });
+		expect(await directory.json('new/a.json')).toEqual({ count: 1 });
+		await writer.close();
+	});
+
+	it.each([true, false])('tells what a rename has done that reported an error (done: %s)', async (applied) => {
+		const disk = new SimulatedDisk();
+		disk.plantFile('/d/a.json', '"old"\n');
+		const clock = new ManualClock();
+		const writer = createWriter({ fileSystem: disk, clock, strategy: debounce({ waitMs: 60_000 }) });
+		const told = writer.update('/d/a.json', () => 'new').catch((error: unknown) => error);
+		disk.fail('rename', { code: 'EIO', applied });
+		if (applied) writer.flushSync();
+		else expect(() => writer.flushSync()).toThrow(/EIO/);
+		if (applied) expect(await told).toBe('new');
+		else expect(await told).toMatchObject({ code: 'ERR_WRITE_FAILED', step: 'rename', outcome: 'not_applied' });
+		expect(disk.peekFile('/d/a.json')?.toString()).toBe(applied ? '"new"\n' : '"old"\n');
+		await drive(writer.close(), { disk, clock });
+	});
+
+	it('is counted and told as any commit is', async () => {
+		const writer = createWriter();
+		const events: unknown[] = [];
+		const listen = (event: unknown): number => events.push(event);
+		subscribe('durable-json:commit', listen);
+		const file = directory.file('a.json');
+		for (let value = 1; value <= 3; value++) writer.schedule(file, value);
+		writer.flushSync();
+		unsubscribe('durable-json:commit', listen);
+		expect(events).toEqual([
+			expect.objectContaining({ path: file, carried: 3, removed: false, bytes: 2, durability: 'full' }),
+		]);
+		const { commits, commitDuration, staleness } = writer.stats();
+		expect([commits, commitDuration.count, staleness.count]).toEqual([1, 1, 1]);
+		await writer.close();
+	});
 
 	it('brings home any number of calls that do not merge', async () => {
 		const writer = createWriter({ maxQueuedValues: Number.POSITIVE_INFINITY });

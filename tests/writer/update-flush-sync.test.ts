@@ -42,6 +42,29 @@ it('tells of an asynchronous update of another writer, where a write has joined 
 	expect(await directory.json('a.json')).toEqual(['written']);
 });
 
+it.each(['another writer', 'another spelling'])(
+	'an update is not lost to a flushSync in the function of one by %s',
+	async (by) => {
+		const disk = new SimulatedDisk();
+		const clock = new ManualClock();
+		disk.plantFile('/d/a.json', '{"count":0}');
+		disk.plantSymlink('/d/a.json', '/d/link.json');
+		const writer = createWriter({ fileSystem: disk, clock });
+		const other = by === 'another writer' ? createWriter({ fileSystem: disk, clock }) : writer;
+		const first = other.update('/d/a.json', increment);
+		const second = writer.update<Counter>(other === writer ? '/d/link.json' : '/d/a.json', (value) => {
+			expect(() => other.flushSync()).toThrow();
+			return increment(value);
+		});
+		writer.flushSync();
+		await drive(
+			Promise.all([first, second]).then(() => undefined),
+			{ disk, clock },
+		);
+		expect(disk.peekFile('/d/a.json')?.toString()).toBe('{"count":2}\n');
+	},
+);
+
 async function turns(count: number): Promise<void> {
 	for (let at = 0; at < count; at++) await turn();
 }
