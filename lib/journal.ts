@@ -14,6 +14,7 @@ import { holderOf } from './lock/file-lock.ts';
 import {
 	asOptions,
 	assertAwaited,
+	checkCount,
 	checkFunction,
 	checkMode,
 	checkPorts,
@@ -113,7 +114,7 @@ function checkJournalOptions<State, Entry>(options: unknown, path: string): Chec
 	checkTimeout('lockTimeoutMs', lockTimeoutMs);
 	if (mode !== undefined) checkMode(mode);
 	checkFunction('options.onError', onError);
-	checkPositive('maxQueuedEntries', maxQueuedEntries, Number.POSITIVE_INFINITY);
+	checkCount('maxQueuedEntries', maxQueuedEntries);
 	checkPositive('maxQueuedBytes', maxQueuedBytes, Number.POSITIVE_INFINITY);
 	return {
 		ports: { fileSystem, clock },

@@ -203,6 +203,15 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
 	return value;
 }
 
+/** @returns the value, an integer from 1 on, or Infinity. */
+export function checkCount(name: string, value: unknown): number {
+	const expected = 'an integer above 0, or Infinity';
+	if (typeof value !== 'number') throw invalidArgument(`options.${name}`, expected, value);
+	const isCount = value === Number.POSITIVE_INFINITY || Number.isSafeInteger(value);
+	if (!isCount || value < 1) throw argumentOutOfRange(`options.${name}`, expected, value);
+	return value;
+}
+
 /** @returns the value, a number above 0 and up to `max`. */
 export function checkPositive(name: string, value: unknown, max: number = Number.MAX_SAFE_INTEGER): number {
 	const expected = max === Number.MAX_SAFE_INTEGER ? 'a number above 0' : `a number above 0, up to ${max}`;

@@ -21,7 +21,11 @@ import type {
 export interface WriterOptions extends Ports {
 	/** When a path's waiting value is committed, and whether values merge. @defaultValue `coalesce()` */
 	readonly strategy?: Strategy | undefined;
-	/** The strategy of a path, given as an absolute one; undefined stands for `strategy`. Asked when the path has work. */
+	/**
+	 * The strategy of a path, given as an absolute one; undefined stands for `strategy`. Asked when the path has work. Where it
+	 * throws, `onError` is told and `strategy` is used; an answer that is no strategy makes the call fail
+	 * (ERR_INVALID_ARGUMENT).
+	 */
 	readonly strategyFor?: ((path: string) => Strategy | undefined) | undefined;
 	/**
 	 * How many values may wait, of all paths together, that no commit has begun to read; a call beyond that is rejected
@@ -43,7 +47,7 @@ export interface WriterOptions extends Ports {
 	 * and the directory sync, keep a thread; as many commits again are prepared meanwhile. A document of more than a buffer
 	 * (128 KiB) takes its turn again for each write; at most some ten such are under way, streams that wait for the caller's
 	 * data not counted.
-	 * @defaultValue twice that number: 6, which is also the most
+	 * @defaultValue twice that number: 6, which is also the most; a larger one bounds nothing
 	 */
 	readonly concurrency?: number | undefined;
 	/**
@@ -70,7 +74,8 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/**
-	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy that throws. Where it throws
+	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy or
+	 * `strategyFor` that throws. Where it throws
 	 * itself, both errors become warnings of the process.
 	 * @defaultValue `process.emitWarning`
 	 */
@@ -79,9 +84,11 @@ export interface WriterOptions extends Ports {
 
 /** Counters since the writer was made. */
 export interface WriterStats {
-	/** Calls of write, writeLines, writeFile, schedule and remove that were taken. */
+	/** Calls of write, writeLines, writeFile, update, schedule and remove that were taken. */
 	readonly calls: number;
-	/** Documents that landed. */
+	/** Calls that a full queue refused (ERR_QUEUE_FULL): neither taken nor failed, as nothing was done for them. */
+	readonly refused: number;
+	/** Documents that landed. Removals are told by the channel `durable-json:commit` alone, and are in none of the figures below but `directorySyncs`. */
 	readonly commits: number;
 	/** Calls that a newer value stood in for. */
 	readonly superseded: number;

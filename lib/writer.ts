@@ -13,6 +13,7 @@ import { type Lease, leaseOf, reentrant, validationOf } from './lock/lease.ts';
 import {
 	asOptions,
 	assertAwaited,
+	checkCount,
 	checkFileOptions,
 	checkFunction,
 	checkInteger,
@@ -99,7 +100,7 @@ export class Writer implements JsonWriter {
 		checkPorts(options);
 		checkStrategy('options.strategy', strategy);
 		checkFunction('options.strategyFor', strategyFor);
-		this.#maxQueuedValues = checkPositive('maxQueuedValues', maxQueuedValues, Number.POSITIVE_INFINITY);
+		this.#maxQueuedValues = checkCount('maxQueuedValues', maxQueuedValues);
 		this.#maxQueuedBytes = checkPositive('maxQueuedBytes', maxQueuedBytes, Number.POSITIVE_INFINITY);
 		if (concurrency !== undefined) checkInteger('options.concurrency', concurrency, 1, Number.MAX_SAFE_INTEGER);
 		if (recovery !== 'sweep' && recovery !== 'off') {
@@ -115,7 +116,7 @@ export class Writer implements JsonWriter {
 			sweep: recovery === 'sweep' ? (directory) => this.#sweep(directory) : undefined,
 			counters: this.#commits,
 			histories: new IdleHistories(),
-			strategyFor: (path) => checkedStrategy(strategyFor?.(path)) ?? strategy,
+			strategyFor: (path) => strategyOf(path, options, this.#onError) ?? strategy,
 			onError: this.#onError,
 			lock: {
 				mode: lock,
@@ -364,6 +365,7 @@ export class Writer implements JsonWriter {
 			full = `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
 		}
 		if (full === undefined) return;
+		this.#calls.refused += 1;
 		const message = `too much waits to be written (${full}): nothing was done for ${path}`;
 		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
 	}
@@ -410,7 +412,18 @@ function tracked(content: Content, { assertKnown, onLanded }: Tracking): Content
 	return { ...content, assertKnown, onLanded: (stat) => onLanded(stat, written === undefined ? value : written()) };
 }
 
-function checkedStrategy(strategy: Strategy | undefined): Strategy | undefined {
+/** A value must not be lost because its strategy cannot be told. */
+function strategyOf(
+	path: string,
+	{ strategyFor }: Partial<WriterOptions>,
+	onError: (error: unknown) => void,
+): Strategy | undefined {
+	let strategy: Strategy | undefined;
+	try {
+		strategy = strategyFor?.(path);
+	} catch (error) {
+		onError(error);
+	}
 	checkStrategy('what options.strategyFor returns', strategy);
 	return strategy;
 }

@@ -45,8 +45,8 @@ export class DocumentEntry {
 	#file: string | undefined;
 	/** The commit at work on it. */
 	active: ActiveCommit | undefined;
-	/** True while updates of it are carried out in a caller's stack. */
-	updating = false;
+	/** True while flushSync runs code of a caller's for it: functions of updates, `toJSON`. */
+	inCallersCode = false;
 	/** The lock against other processes, while this one holds it. */
 	lock: FileLock | undefined;
 	/** Made when a second one comes to work. */

@@ -17,7 +17,7 @@ import { type Durability, isWeaker, type WriteReceipt } from '../types.ts';
 import type { Batch, Candidate } from './batch.ts';
 import type { CommitCounters } from './counters.ts';
 import { isOvertaken } from './overtaken.ts';
-import type { BaseReader, Ground } from './steps.ts';
+import type { BaseReader } from './steps.ts';
 import type { Submission } from './submission.ts';
 
 export interface SyncCommitJob {
@@ -75,8 +75,8 @@ function atWork(
 	if (lease === undefined) registry.assertMode(target.key, lock, path);
 	else assertLeads(lease, path, target.key);
 	registry.interrupt(target.key, (entry) => {
-		// By a function of an update, which has been given what stands there.
-		if (entry.updating) throw unsupported(path, 'an update of it is being carried out', 'update');
+		// An update's function has been given what stands there, and the value of a toJSON comes here again and again.
+		if (entry.inCallersCode) throw unsupported(path, 'flushSync is called by what it runs itself, for this document');
 		entry.turnTo(fileSystem.sync, target.file);
 		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
 		// Held by this process already, it keeps the others out of this commit as well.
@@ -114,7 +114,10 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 		readBase: () => (known === undefined ? readBase() : known.bytes),
 		existing: () => fileSystem.sync.lstat(target.file),
 	};
-	const carriedOut = carryOutSync(job, batch, entry, ground);
+	const { path } = job;
+	const carriedOut = inCallersCode(entry, () =>
+		batch.carryOutSync(ground, () => unsupported(path, 'the update waits for something', 'update')),
+	);
 	try {
 		// A function may have moved a link: what has come of one document is not for another.
 		landNewest(job, [batch], entry, standing(fileSystem, target));
@@ -125,13 +128,13 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 	}
 }
 
-/** @returns as {@link Batch.carryOutSync} */
-function carryOutSync({ path }: SyncCommitJob, batch: Batch, entry: DocumentEntry, ground: Ground): boolean {
-	entry.updating = true;
+/** Runs what calls code of a caller's, which must not come back to the document. */
+function inCallersCode<T>(entry: DocumentEntry, work: () => T): T {
+	entry.inCallersCode = true;
 	try {
-		return batch.carryOutSync(ground, () => unsupported(path, 'the update waits for something', 'update'));
+		return work();
 	} finally {
-		entry.updating = false;
+		entry.inCallersCode = false;
 	}
 }
 
@@ -228,10 +231,11 @@ function land(
 	} else {
 		const removed = newest.request.kind === 'remove';
 		const backups = carriers.reduce((most, batch) => Math.max(most, batch.backups), 0);
-		const bytes = commit(ports, target, candidate, { durability, backups }, () => {
+		const displace = (): void => {
 			active?.displace(sync);
 			entry.active?.displace(sync);
-		});
+		};
+		const bytes = inCallersCode(entry, () => commit(ports, target, candidate, { durability, backups }, displace));
 		const landed = inPlace(sequence, bytes, removed);
 		entry.landed = landed;
 		const stat = sync.lstat(target.file);

@@ -32,6 +32,8 @@ class Durations {
 /** Of the calls. */
 export class CallCounters {
 	calls = 0;
+	/** By a full queue. */
+	refused = 0;
 	superseded = 0;
 	failures = 0;
 	/** Calls not settled yet. */

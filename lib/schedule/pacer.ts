@@ -86,9 +86,13 @@ export class Pacer {
 		if (this.#history.lastEndMs === undefined) return;
 		const nowMs = this.#clock.monotonicMs();
 		const next = { oldestMs: nowMs, newestMs: nowMs, size: 1 };
-		const untilMs = this.#ask(pendingOf(next, this.#history), nowMs);
-		const without = this.#ask(pendingOf(next, NO_HISTORY), nowMs);
-		if (untilMs > nowMs && untilMs !== without) this.#histories.keep(this.#path, this.#history, untilMs, nowMs);
+		try {
+			const untilMs = commitTimeMs(this.#strategy, pendingOf(next, this.#history), nowMs);
+			const without = commitTimeMs(this.#strategy, pendingOf(next, NO_HISTORY), nowMs);
+			if (untilMs > nowMs && untilMs !== without) this.#histories.keep(this.#path, this.#history, untilMs, nowMs);
+		} catch {
+			// It was told when the strategy was asked for a call that was there.
+		}
 	}
 
 	#isDue(batch: Batch): boolean {

@@ -724,6 +724,7 @@ describe('bad input', () => {
 		['lockTimeoutMs', { lockTimeoutMs: -1 }],
 		['mode', { mode: 0o7777 }],
 		['maxQueuedEntries', { maxQueuedEntries: 0 }],
+		['maxQueuedEntries', { maxQueuedEntries: 1.5 }],
 		['maxQueuedBytes', { maxQueuedBytes: '1' }],
 		['onError', { onError: 'log' }],
 	])('as options.%s is refused by name: %o', async (name, options) => {

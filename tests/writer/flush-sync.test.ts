@@ -152,6 +152,39 @@ describe('flushSync', () => {
 		await writer.close();
 	});
 
+	it.each(['synchronously', 'asynchronously'])(
+		'is refused by a toJSON that it calls itself, of a document written %s; others are written',
+		async (how) => {
+			const writer = createWriter({ strategy: how === 'synchronously' ? debounce({ waitMs: 60_000 }) : immediate() });
+			const refusals: unknown[] = [];
+			const value = {
+				toJSON(): string {
+					try {
+						writer.flushSync();
+					} catch (error) {
+						refusals.push(error);
+					}
+					return 'whole';
+				},
+			};
+			const writes = [writer.write(directory.file('other.json'), 1), writer.write(directory.file('a.json'), value)];
+			if (how === 'synchronously') writer.flushSync();
+			await Promise.all(writes);
+			const refusal = { code: 'ERR_UNSUPPORTED', path: directory.file('a.json'), outcome: 'not_applied' };
+			expect(refusals).toEqual([expect.objectContaining(refusal)]);
+			expect([await directory.json('a.json'), await directory.json('other.json')]).toEqual(['whole', 1]);
+			await writer.close();
+		},
+	);
+
+	it('called by a toJSON that lets its error through makes the value one that cannot be serialised', async () => {
+		const writer = createWriter();
+		const write = writer.write(directory.file('a.json'), { toJSON: () => writer.flushSync() });
+		await expect(write).rejects.toMatchObject({ code: 'ERR_NOT_SERIALIZABLE' });
+		await writer.close();
+		expect(await readdir(directory.path)).toEqual([]);
+	});
+
 	it('tells what cannot be read synchronously after all else is written, and leaves it to be written later', async () => {
 		const writer = createWriter();
 		const stream = writer.write(directory.file('stream.json'), Readable.from([1, 2]));
