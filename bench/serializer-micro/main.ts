@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 type Json = typeof import('../../dist/json/bytes.js') &
 	typeof import('../../dist/json/dates.js') &
+	typeof import('../../dist/json/integers.js') &
 	typeof import('../../dist/json/key-cache.js') &
 	typeof import('../../dist/json/numbers.js') &
 	typeof import('../../dist/json/strings.js');
@@ -15,7 +16,7 @@ type Json = typeof import('../../dist/json/bytes.js') &
 /** The built library's own modules, which its package does not export. */
 async function loadJson(): Promise<Json> {
 	const entry = import.meta.resolve('durable-json');
-	const names = ['bytes', 'dates', 'key-cache', 'numbers', 'strings'];
+	const names = ['bytes', 'dates', 'integers', 'key-cache', 'numbers', 'strings'];
 	const modules = names.map((name) => import(new URL(`json/${name}.js`, entry).href) as Promise<object>);
 	return Object.assign({}, ...(await Promise.all(modules))) as Json;
 }
@@ -127,34 +128,23 @@ compare(
 );
 
 const floats = list((index) => Math.sin(index + 1) * 1000);
+compare(
+	'a number of all digits by exact scaling',
+	(index) => writeNumber(buffer, view, index & 1023, pick(floats, index)),
+	'JSON.stringify and Buffer.write',
+	(index) => buffer.write(JSON.stringify(pick(floats, index)), index & 1023),
+);
+
 const runs = list((index) => Array.from({ length: 64 }, (_, offset) => floats[(index + offset) % 1000] as number));
 compare(
-	'64 full-precision numbers in one run',
-	(index) => buffer.write(JSON.stringify(pick(runs, index)), 0, 'latin1'),
-	'one by one',
+	'64 such numbers',
 	(index) => {
 		let at = 0;
 		for (const value of pick(runs, index)) at = writeNumber(buffer, view, at, value);
 		return at;
 	},
-	2000,
-);
-
-const scratch: number[] = [];
-compare(
-	'64 numbers gathered in one array, kept',
-	(index) => {
-		const numbers = pick(runs, index);
-		for (let at = 0; at < 64; at++) scratch[at] = numbers[at] as number;
-		return JSON.stringify(scratch).length;
-	},
-	'in an array that grows for each run',
-	(index) => {
-		const numbers = pick(runs, index);
-		const grown: number[] = [];
-		for (let at = 0; at < 64; at++) grown.push(numbers[at] as number);
-		return JSON.stringify(grown).length;
-	},
+	'JSON.stringify of them all and Buffer.write',
+	(index) => buffer.write(JSON.stringify(pick(runs, index)), 0, 'latin1'),
 	2000,
 );
 

@@ -3,8 +3,8 @@
  */
 import { closeObject } from './elements.ts';
 import type { Frame } from './frame.ts';
+import { writeUnsigned } from './integers.ts';
 import { suspendKey, writeSeparator } from './keys.ts';
-import { writeUnsigned } from './numbers.ts';
 import type { Traversal } from './traversal.ts';
 import { isAbsent, prepare, writeValue } from './value.ts';
 

@@ -18,8 +18,6 @@ import {
 import type { Write } from './elements.ts';
 import { ARRAY, OBJECT } from './frame.ts';
 import { CACHED_KEYS_PER_OBJECT, type KeyEntry } from './key-cache.ts';
-import { MIN_RUN } from './number-runs.ts';
-import { writeShortNumber } from './numbers.ts';
 import { readElement } from './read-element.ts';
 import type { Traversal } from './traversal.ts';
 import { isAbsent, isProxied, prepare, writeObject, writeShort } from './value.ts';
@@ -58,7 +56,7 @@ function writeElements(
 	entry: KeyEntry,
 	write: Write,
 ): number {
-	const { buffer, view } = t;
+	const { buffer } = t;
 	let at = from;
 	let index = 0;
 	let separator = OPEN_ARRAY;
@@ -75,7 +73,6 @@ function writeElements(
 			}
 			if (--t.countdown < 0 && t.overtime(at)) break;
 			const value = readElement(holder, index++);
-			let end = at;
 			if (typeof value === 'object' && value !== null) {
 				const prepared = prepare(t, holder, index - 1, value);
 				buffer[at] = separator;
@@ -84,9 +81,7 @@ function writeElements(
 				if (t.depth !== depth) break;
 				continue;
 			}
-			// Several numbers that need all their digits are left to writeNumberRun.
-			if (typeof value === 'number' && length - index >= MIN_RUN) end = writeShortNumber(buffer, view, at + 1, value);
-			else end = writeShort(t, at + 1, value);
+			const end = writeShort(t, at + 1, value);
 			if (end < 0) {
 				t.ahead = value;
 				break;

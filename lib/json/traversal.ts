@@ -95,8 +95,6 @@ export class Traversal {
 	ahead: unknown = NOTHING;
 	/** A Date or Buffer that is to be written as its toJSON would. */
 	known: object | undefined = undefined;
-	/** For numbers that are written together; it grows to the length of the longest run. */
-	readonly numberRun: number[] = [];
 	/** In strict mode: an object whose own toJSON returned it. */
 	vouched: object | undefined = undefined;
 	/** True where there is anything that a final newline can follow. */

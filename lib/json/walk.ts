@@ -12,8 +12,7 @@ import { ARRAY, ASYNC_ARRAY, BYTES, type Frame, INDICES, LINES, OBJECT } from '.
 import { runAsyncArray, runLines } from './iterable-frames.ts';
 import type { KeyEntry } from './key-cache.ts';
 import { suspendKey, writeKey } from './keys.ts';
-import { writeNumberRun } from './number-runs.ts';
-import { NEEDS_DIGITS, writeShortNumber } from './numbers.ts';
+import { writeNumber } from './numbers.ts';
 import { readElement } from './read-element.ts';
 import { rejectAbsent } from './strict.ts';
 import { NOTHING, type Traversal } from './traversal.ts';
@@ -135,8 +134,7 @@ function walkArray(t: Traversal, frame: Frame, from: number): number {
 function writeNumberElement(t: Traversal, frame: Frame, at: number, value: number): number {
 	t.buffer[at] = frame.empty ? OPEN_ARRAY : COMMA;
 	frame.empty = false;
-	const end = writeShortNumber(t.buffer, t.view, at + 1, value);
-	return end === NEEDS_DIGITS ? writeNumberRun(t, frame, at + 1, value) : end;
+	return writeNumber(t.buffer, t.view, at + 1, value);
 }
 
 function writeAnyElement(t: Traversal, frame: Frame, from: number, found: unknown): number {
