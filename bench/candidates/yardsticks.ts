@@ -1,6 +1,8 @@
 /** No products: what the disk and the machine allow, and what a careful programmer writes by hand. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import PQueue from 'p-queue';
 import { type Candidate, savesAnd } from './candidate.ts';
 import { fileStore } from './files.ts';
 
@@ -52,6 +54,37 @@ export const yardsticks: readonly Candidate[] = [
 		},
 	},
 	{
+		id: 'bare calls',
+		kind: 'yardstick',
+		durability: 'full',
+		atomic: true,
+		note:
+			'the least that files can be saved with: open, write, rename and close in place, three fsyncs at a time, fsyncs of the ' +
+			'directory shared; nothing is looked up, locked, kept in order or cleaned up',
+		workloads: ['files'],
+		async open(directory) {
+			const fsync = promisify(fs.fsync);
+			const handle = fs.openSync(directory, 'r');
+			const syncs = new PQueue({ concurrency: 3 });
+			const saves = new PQueue({ concurrency: 6 });
+			const syncDirectory = shared(() => fsync(handle));
+			return {
+				...fileStore(directory, async (file, value) => {
+					await saves.add(async () => {
+						const temporary = temporaryName(file);
+						const fd = fs.openSync(temporary, 'wx');
+						fs.writeSync(fd, JSON.stringify(value));
+						await syncs.add(() => fsync(fd));
+						fs.renameSync(temporary, file);
+						fs.closeSync(fd);
+					});
+					await syncDirectory();
+				}),
+				close: async () => fs.closeSync(handle),
+			};
+		},
+	},
+	{
 		id: 'by hand',
 		kind: 'yardstick',
 		durability: 'full',
@@ -86,6 +119,20 @@ export const yardsticks: readonly Candidate[] = [
 		},
 	},
 ];
+
+/** Runs one at a time; what is asked for meanwhile shares the next. */
+function shared(run: () => Promise<void>): () => Promise<void> {
+	let running = Promise.resolve();
+	let next: Promise<void> | undefined;
+	return () => {
+		next ??= running.then(() => {
+			next = undefined;
+			running = run();
+			return running;
+		});
+		return next;
+	};
+}
 
 /** Row by row, and a piece of 64 KB at a time: as fast as it goes without tricks. */
 async function* jsonArray(rows: AsyncIterable<unknown>): AsyncGenerator<string> {
