@@ -74,9 +74,8 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/**
-	 * Told of each failed `schedule`, which also makes the next `flush` reject, and of a strategy or
-	 * `strategyFor` that throws. Where it throws
-	 * itself, both errors become warnings of the process.
+	 * Told of each failed `schedule`, which also makes the next `flush` reject, of a strategy that throws or returns no time, and of
+	 * a `strategyFor` that throws. Where `onError` itself throws, both errors become warnings of the process.
 	 * @defaultValue `process.emitWarning`
 	 */
 	readonly onError?: ((error: unknown) => void) | undefined;
@@ -86,9 +85,12 @@ export interface WriterOptions extends Ports {
 export interface WriterStats {
 	/** Calls of write, writeLines, writeFile, update, schedule and remove that were taken. */
 	readonly calls: number;
-	/** Calls that a full queue refused (ERR_QUEUE_FULL): neither taken nor failed, as nothing was done for them. */
+	/** Calls that a full queue refused (ERR_QUEUE_FULL) and that were not taken: they are in no other figure. */
 	readonly refused: number;
-	/** Documents that landed. Removals are told by the channel `durable-json:commit` alone, and are in none of the figures below but `directorySyncs`. */
+	/**
+	 * Documents that landed. A removal is a call and no commit: it is in none of `bytes`, `fileSyncs`, `commitDuration` and
+	 * `staleness`; the channel `durable-json:commit` tells of it.
+	 */
 	readonly commits: number;
 	/** Calls that a newer value stood in for. */
 	readonly superseded: number;
@@ -194,7 +196,8 @@ export interface JsonWriter {
 	/**
 	 * Writes what waits or is under way in the caller's stack: for an `exit` handler, where nothing asynchronous happens any
 	 * more. It holds the event loop until every document is durable, reads a value that is being written once more, and
-	 * may be called at any time, also after `close`. Promises of the calls settle as usual.
+	 * may be called at any time, also after `close`; called by a `toJSON` or an update's function that it runs itself, it does not
+	 * write the document of these (ERR_UNSUPPORTED). Promises of the calls settle as usual.
 	 *
 	 * Throws what could not be written, after all else has been: an error, or an AggregateError of several. A stream, a
 	 * generator or an async iterable cannot be read synchronously, nor is an asynchronous validator or update waited for

@@ -116,7 +116,7 @@ export class Writer implements JsonWriter {
 			sweep: recovery === 'sweep' ? (directory) => this.#sweep(directory) : undefined,
 			counters: this.#commits,
 			histories: new IdleHistories(),
-			strategyFor: (path) => strategyOf(path, options, this.#onError) ?? strategy,
+			strategyFor: (path) => strategyOf(path, strategyFor, this.#onError) ?? strategy,
 			onError: this.#onError,
 			lock: {
 				mode: lock,
@@ -365,7 +365,7 @@ export class Writer implements JsonWriter {
 			full = `${queuedBytes} bytes, and ${heldBytes} more; maxQueuedBytes is ${this.#maxQueuedBytes}`;
 		}
 		if (full === undefined) return;
-		this.#calls.refused += 1;
+		if (counted === 0) this.#calls.refused += 1;
 		const message = `too much waits to be written (${full}): nothing was done for ${path}`;
 		throw new DurableJsonError('ERR_QUEUE_FULL', message, { path, step: 'submit' });
 	}
@@ -412,17 +412,18 @@ function tracked(content: Content, { assertKnown, onLanded }: Tracking): Content
 	return { ...content, assertKnown, onLanded: (stat) => onLanded(stat, written === undefined ? value : written()) };
 }
 
-/** A value must not be lost because its strategy cannot be told. */
+/** The strategy that is chosen for a path; undefined where none is. */
 function strategyOf(
 	path: string,
-	{ strategyFor }: Partial<WriterOptions>,
+	strategyFor: WriterOptions['strategyFor'],
 	onError: (error: unknown) => void,
 ): Strategy | undefined {
 	let strategy: Strategy | undefined;
 	try {
 		strategy = strategyFor?.(path);
 	} catch (error) {
-		onError(error);
+		// Later: it may write to this writer, which has no lane for the path yet.
+		queueMicrotask(() => onError(error));
 	}
 	checkStrategy('what options.strategyFor returns', strategy);
 	return strategy;

@@ -59,8 +59,8 @@ export const yardsticks: readonly Candidate[] = [
 		durability: 'full',
 		atomic: true,
 		note:
-			'the least that files can be saved with: open, write, rename and close in place, three fsyncs at a time, fsyncs of the ' +
-			'directory shared; nothing is looked up, locked, kept in order or cleaned up',
+			'open, write, rename and close in place, three fsyncs at a time, fsyncs of the directory shared, and nothing else: nothing ' +
+			'is looked up, locked, kept in order or cleaned up',
 		workloads: ['files'],
 		async open(directory) {
 			const fsync = promisify(fs.fsync);
@@ -120,7 +120,7 @@ export const yardsticks: readonly Candidate[] = [
 	},
 ];
 
-/** Runs one at a time; what is asked for meanwhile shares the next. */
+/** Runs one at a time; what is asked for meanwhile shares the next. After one that failed all do. */
 function shared(run: () => Promise<void>): () => Promise<void> {
 	let running = Promise.resolve();
 	let next: Promise<void> | undefined;

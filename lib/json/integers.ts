@@ -13,7 +13,7 @@ for (let value = 0; value < GROUP; value++) {
 	TRIMMED[value] = pack(digits) | (digits.length << 24);
 }
 
-/** Writes an integer from 0 to 1e15 - 1. Up to two bytes behind its end are scribbled on. */
+/** Writes an integer from 0 to 1e15 - 1. Up to three bytes behind its end are scribbled on. */
 export function writeUnsigned(view: DataView, at: number, value: number): number {
 	if (value < GROUP) {
 		const word = TRIMMED[value] as number;

@@ -22,9 +22,9 @@ const MAX_SCALED = 1e9;
 /**
  * Writes any number: `null` for those that are not finite.
  *
- * Decimals with at most six places take the short way: where value * 1e6 has at most 15 digits and dividing back gives
+ * Integers and decimals with at most six places take the short way: where value * 1e6 has at most 15 digits and dividing back gives
  * the very same double, those digits are the shortest that determine it, which is what ECMA-262 asks for, since any two
- * decimals of up to 15 digits are different doubles.
+ * decimals of up to 15 digits are different doubles. The others take the way of shortest.ts, or that of JSON.stringify.
  */
 export function writeNumber(buffer: Buffer, view: DataView, at: number, value: number): number {
 	let next = at;
@@ -43,7 +43,7 @@ export function writeNumber(buffer: Buffer, view: DataView, at: number, value: n
 		const end = writeShortest(buffer, view, next, rest);
 		if (end >= 0) return end;
 	}
-	return writeDigits(buffer, at, value);
+	return writeNative(buffer, at, value);
 }
 
 /** Writes scaled / 1e6, not an integer, without zeros at the end. */
@@ -62,7 +62,7 @@ function writeDecimal(buffer: Buffer, view: DataView, at: number, scaled: number
 
 const stringify = JSON.stringify;
 
-function writeDigits(buffer: Buffer, at: number, value: number): number {
+function writeNative(buffer: Buffer, at: number, value: number): number {
 	// Not `${value}`: that fills V8's number-string cache and is no faster.
 	const digits = stringify(value);
 	for (let index = 0; index < digits.length; index++) buffer[at + index] = digits.charCodeAt(index);

@@ -1,13 +1,13 @@
 /**
  * The shortest decimal that reads as a given double, of several the nearest one: what JSON.stringify writes (ECMA-262
- * §6.1.6.1.20), here for doubles such as measurements are. What is not decided beyond doubt, one in a thousand, is left to
- * JSON.stringify.
+ * §6.1.6.1.20), here for doubles such as measurements are. What is not decided beyond doubt, such as which of two is nearer
+ * that are as near, is left to JSON.stringify.
  *
  * `value * 10^p`, with 17 digits before its point, is known exactly: as the sum of two doubles (Dekker, "A floating-point
  * technique for extending the available precision", 1971; the powers up to 10^22 are doubles). The decimals that read as
- * `value` are those nearer to it than half the distance of doubles, which comes to 0.55 up to 11.2 of those units. So at most
- * one of them is a multiple of 100, and has the fewest digits then; else the nearest multiple of 10 does, if it is among
- * them; else the nearest integer, which always is.
+ * `value` are those nearer to it than half the distance of doubles, which comes to 0.55 up to 11.2 of those units (powers of
+ * two, with a nearer one on one side, are left out). So at most one of them is a multiple of 100, and has the fewest digits
+ * then; else the nearest multiple of 10 does, if it is among them; else the nearest integer, which always is.
  */
 
 import { writeNine } from './integers.ts';
@@ -15,13 +15,11 @@ import { writeNine } from './integers.ts';
 /** 10^p is a double from here on. */
 const MIN_VALUE = 1e-6;
 const DIGITS = 17;
-const MIN_SCALED = 1e16;
 /** The 17 digits are split into the first 9 and these 8. */
 const TAIL = 1e8;
-const MAX_HEAD = 1e9;
 
 const HALF_ULP = 2 ** -53;
-/** What is compared is exact to 1e-8. */
+/** What is compared is exact to 1e-8, as the sum of integer part and error is; the other figures are exact. */
 const DOUBT = 1e-6;
 
 /** Cuts a double into a high and a low part of 26 bits, whose products are exact (Veltkamp): 2^27 + 1. */
@@ -34,14 +32,13 @@ const POINT = 0x2e;
 
 const scratch = new DataView(new ArrayBuffer(8));
 
-/** Writes a double between 0 and 1e15 that is no integer. @returns the offset after it, or -1 where it wrote nothing of use */
+/** Writes a double between 0 and 1e15 that is no integer. @returns the offset after it, or -1 where it wrote nothing */
 export function writeShortest(buffer: Buffer, view: DataView, at: number, value: number): number {
 	if (value < MIN_VALUE) return -1;
 	const exponent = exponentOf(value);
 	const p = DIGITS - 1 - exponent;
 	const power = POWERS[p] as number;
 	const scaled = value * power;
-	if (scaled < MIN_SCALED) return -1;
 	// Exact, as 10^9 * 10^8 takes 49 bits. The quotient may have been rounded up: then the rest is just below 0.
 	let head = Math.floor(scaled / TAIL);
 	let tail = nearestShortest(scaled - head * TAIL, productError(value, p, scaled), halfGap(value) * power);
@@ -53,7 +50,7 @@ export function writeShortest(buffer: Buffer, view: DataView, at: number, value:
 		head += 1;
 		tail -= TAIL;
 	}
-	return head < MAX_HEAD ? writeDigits(buffer, view, at, head, tail, exponent) : -1;
+	return writeDigits(buffer, view, at, head, tail, exponent);
 }
 
 /** Of the first digit. */

@@ -242,9 +242,14 @@ export class Batch {
 		return dropped;
 	}
 
+	/** Its value is about to be read: newer calls are for another commit. */
+	close(): void {
+		this.#closed = true;
+	}
+
 	/** Closes the batch to newer calls. @returns undefined where no call is left. */
 	seal(): Sealed | undefined {
-		this.#closed = true;
+		this.close();
 		const { candidate } = this;
 		if (candidate === undefined) return undefined;
 		this.#inFlight = candidate.newest.request.signal && new AbortController();

@@ -75,8 +75,10 @@ function atWork(
 	if (lease === undefined) registry.assertMode(target.key, lock, path);
 	else assertLeads(lease, path, target.key);
 	registry.interrupt(target.key, (entry) => {
-		// An update's function has been given what stands there, and the value of a toJSON comes here again and again.
-		if (entry.inCallersCode) throw unsupported(path, 'flushSync is called by what it runs itself, for this document');
+		// An update's function has been given what stands there; a toJSON would come here again and again.
+		if (entry.inCallersCode) {
+			throw unsupported(path, 'flushSync was called by a function or a toJSON that it runs for this document itself');
+		}
 		entry.turnTo(fileSystem.sync, target.file);
 		if (entry.lock?.loss !== undefined) throw entry.lock.loss;
 		// Held by this process already, it keeps the others out of this commit as well.
@@ -115,7 +117,7 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 		existing: () => fileSystem.sync.lstat(target.file),
 	};
 	const { path } = job;
-	const carriedOut = inCallersCode(entry, () =>
+	const carriedOut = runCallersCode(entry, () =>
 		batch.carryOutSync(ground, () => unsupported(path, 'the update waits for something', 'update')),
 	);
 	try {
@@ -129,7 +131,7 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 }
 
 /** Runs what calls code of a caller's, which must not come back to the document. */
-function inCallersCode<T>(entry: DocumentEntry, work: () => T): T {
+function runCallersCode<T>(entry: DocumentEntry, work: () => T): T {
 	entry.inCallersCode = true;
 	try {
 		return work();
@@ -235,7 +237,9 @@ function land(
 			active?.displace(sync);
 			entry.active?.displace(sync);
 		};
-		const bytes = inCallersCode(entry, () => commit(ports, target, candidate, { durability, backups }, displace));
+		// What a toJSON calls meanwhile has not been written.
+		for (const batch of carriers) batch.close();
+		const bytes = runCallersCode(entry, () => commit(ports, target, candidate, { durability, backups }, displace));
 		const landed = inPlace(sequence, bytes, removed);
 		entry.landed = landed;
 		const stat = sync.lstat(target.file);

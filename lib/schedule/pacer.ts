@@ -24,6 +24,8 @@ export class Pacer {
 	/** The batch that is being held, and what lets it go. */
 	#held: { readonly batch: Batch; readonly release: () => void } | undefined;
 	#timer: { readonly dueMs: number; readonly cancel: () => void } | undefined;
+	/** Has `onError` been told of the strategy, for what the path has had to do? */
+	#told = false;
 	/** Those that wait and are not to be held, nor what is before them. */
 	readonly #hurried = new Set<Batch>();
 
@@ -90,8 +92,8 @@ export class Pacer {
 			const untilMs = commitTimeMs(this.#strategy, pendingOf(next, this.#history), nowMs);
 			const without = commitTimeMs(this.#strategy, pendingOf(next, NO_HISTORY), nowMs);
 			if (untilMs > nowMs && untilMs !== without) this.#histories.keep(this.#path, this.#history, untilMs, nowMs);
-		} catch {
-			// It was told when the strategy was asked for a call that was there.
+		} catch (error) {
+			if (!this.#told) this.#onError(error);
 		}
 	}
 
@@ -111,6 +113,7 @@ export class Pacer {
 		try {
 			return commitTimeMs(this.#strategy, pending, nowMs);
 		} catch (error) {
+			this.#told = true;
 			this.#onError(error);
 			return nowMs;
 		}

@@ -33,8 +33,7 @@ export interface DebounceOptions {
 export function debounce(options: DebounceOptions): Strategy {
 	const given = asOptions<DebounceOptions>(options, 'an object such as { waitMs: 100 }', 'options of debounce');
 	const waitMs = checkPositive('waitMs', given.waitMs);
-	const { maxWaitMs = 10 * waitMs } = given;
-	checkPositive('maxWaitMs', maxWaitMs);
+	const maxWaitMs = checkPositive('maxWaitMs', given.maxWaitMs === undefined ? 10 * waitMs : given.maxWaitMs);
 	if (maxWaitMs < waitMs) throw argumentOutOfRange('options.maxWaitMs', `at least waitMs (${waitMs})`, maxWaitMs);
 	return strategy(({ newestMs }) => newestMs + waitMs, { maxWaitMs });
 }
@@ -97,12 +96,11 @@ export function adaptive(options: AdaptiveOptions): Strategy {
 		'options of adaptive',
 	);
 	const maxStalenessMs = checkPositive('maxStalenessMs', given.maxStalenessMs);
-	const { targetShare = 0.1 } = given;
-	checkPositive('targetShare', targetShare, 1);
+	const share = checkPositive('targetShare', given.targetShare === undefined ? 0.1 : given.targetShare, 1);
 	return strategy(
 		({ oldestMs, lastEndMs, commitMs }) => {
 			if (lastEndMs === undefined || commitMs === undefined) return oldestMs;
-			const pauseMs = commitMs * (1 / targetShare - 1);
+			const pauseMs = commitMs * (1 / share - 1);
 			return Math.min(lastEndMs + pauseMs, oldestMs + maxStalenessMs - RESERVE * commitMs);
 		},
 		{ maxWaitMs: maxStalenessMs },

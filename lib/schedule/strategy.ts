@@ -20,7 +20,7 @@ export interface PendingWrites {
 
 /**
  * Decides when the value that waits for a path is committed. A pure function: it is asked at a call, and again when more
- * calls have joined or the time that it gave has come. No commit of the path is under way when it is asked.
+ * calls have joined or the time that it gave has come; and for a call that might come, when nothing waits any more.
  *
  * @returns the time, on the clock of `pending` and `nowMs`, from which the value is to be committed; one that is not
  * after `nowMs` means at once.

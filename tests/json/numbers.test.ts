@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createJsonSource } from '../../lib/json/json-source.ts';
+import { writeShortest } from '../../lib/json/shortest.ts';
 import { seededRandom } from '../../lib/testing/seeded-random.ts';
 import { drainSync } from './support.ts';
 
@@ -29,7 +30,7 @@ const near = (): number => upTo(7) - 3;
 describe('numbers are written as JSON.stringify writes them', () => {
 	it.each<[string, () => number]>([
 		['of all kinds', anyDouble],
-		['below 1', random],
+		['below 1', () => random() + random() / 2 ** 32],
 		['as measurements are', () => 20 + 5 * Math.sin(upTo(1e9))],
 		['large, with a fraction', () => random() * 10 ** upTo(17)],
 		['small', () => random() / 10 ** upTo(12)],
@@ -46,8 +47,35 @@ describe('numbers are written as JSON.stringify writes them', () => {
 			const ours = drainSync(createJsonSource(values, { finalNewline: false }), [65_536]).toString();
 			if (ours === JSON.stringify(values)) continue;
 			const texts = ours.slice(1, -1).split(',');
+			expect(texts).toHaveLength(PIECE);
 			const wrong = values.findIndex((value, index) => JSON.stringify(value) !== texts[index]);
-			expect(texts[wrong]).toBe(JSON.stringify(values[wrong]));
+			expect([wrong, texts[wrong]]).toEqual([wrong, JSON.stringify(values[wrong])]);
+			expect(wrong, 'a difference around the numbers').toBeGreaterThanOrEqual(0);
 		}
+	});
+});
+
+describe('doubles that need many digits', () => {
+	const buffer = Buffer.alloc(64);
+	const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+
+	it.each([
+		0.1234567890123456,
+		0.30000000000000004,
+		12.345678901234567,
+		98765.43210987654,
+		1 / 3,
+		123456789012.3456,
+		0.000001234567890123,
+		99999.99999999999,
+		9.999999999999998,
+		100.00000000000001,
+	])('such as %d are not left to JSON.stringify', (value) => {
+		const end = writeShortest(buffer, view, 0, value);
+		expect(buffer.toString('latin1', 0, Math.max(0, end))).toBe(JSON.stringify(value));
+	});
+
+	it.each([2 ** -10, 600_000_000_000_000.25, 1e-7 / 3])('such as %d, of which it is not certain, are', (value) => {
+		expect(writeShortest(buffer, view, 0, value)).toBe(-1);
 	});
 });

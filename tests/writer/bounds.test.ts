@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createWriter, debounce, immediate } from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
@@ -57,6 +58,28 @@ describe('the bound of what waits', () => {
 		expect(await directory.json('a.json')).toBe(6);
 		const settled = { pending: 0, queuedValues: 0, queuedBytes: 0, activePaths: 0 };
 		expect(writer.stats()).toMatchObject({ calls: 4, refused: 2, failures: 0, ...settled });
+	});
+
+	it('counts a call as refused or as failed, never as both', async () => {
+		const writer = createWriter({ maxQueuedValues: 1, strategy: debounce({ waitMs: 1 }) });
+		const file = directory.file('a.json');
+		const taken = writer.write(file, 1);
+		// It would take the place of the one that waits, were it valid at once.
+		const schema = z.number().refine(async () => true);
+		await expect(writer.write(file, 2, { schema })).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+		await expect(writer.write(directory.file('b.json'), 3)).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+		await taken;
+		expect(writer.stats()).toMatchObject({ calls: 2, failures: 1, refused: 1 });
+		await writer.close();
+	});
+
+	it('may be left out', async () => {
+		const writer = createWriter({
+			maxQueuedValues: Number.POSITIVE_INFINITY,
+			maxQueuedBytes: Number.POSITIVE_INFINITY,
+		});
+		await writer.write(directory.file('a.json'), 1);
+		await writer.close();
 	});
 
 	it('takes a call that joins one which waits, however many do', async () => {

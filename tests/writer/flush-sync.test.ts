@@ -1,10 +1,19 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, symlink } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coalesce, createWriter, debounce, immediate, openPendingFile, type PendingFile } from '../../lib/index.ts';
+import {
+	coalesce,
+	createWriter,
+	debounce,
+	immediate,
+	openPendingFile,
+	type PendingFile,
+	type WriteReceipt,
+	type WriterOptions,
+} from '../../lib/index.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
 import { runChild, startChild } from '../support/child.ts';
@@ -176,6 +185,52 @@ describe('flushSync', () => {
 			await writer.close();
 		},
 	);
+
+	it.each(['another spelling', 'another writer'])(
+		'is refused by a toJSON that it calls itself, for %s of the document',
+		async (by) => {
+			const writer = createWriter({ strategy: debounce({ waitMs: 60_000 }) });
+			const other = by === 'another writer' ? createWriter({ strategy: debounce({ waitMs: 60_000 }) }) : writer;
+			const file = directory.file('a.json');
+			await symlink('a.json', directory.file('link.json'));
+			const older = other.write(by === 'another writer' ? file : directory.file('link.json'), 'older');
+			let refusal: unknown;
+			const newer = writer.write(file, {
+				toJSON(): string {
+					refusal ??= catchError(() => other.flushSync());
+					return 'newer';
+				},
+			});
+			writer.flushSync();
+			await Promise.all([other.close(), writer.close()]);
+			const refusals = refusal instanceof AggregateError ? refusal.errors : [refusal];
+			expect(refusals).toContainEqual(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }));
+			expect([(await older).superseded, (await newer).superseded]).toEqual([true, false]);
+			expect(await directory.json('a.json')).toBe('newer');
+		},
+	);
+
+	it.each<[string, WriterOptions]>([
+		['is written at once', {}],
+		['is held by its strategy', { strategy: debounce({ waitMs: 10 }) }],
+	])('does not answer a call that the value itself makes of its path, where that %s', async (_how, options) => {
+		const writer = createWriter(options);
+		const file = directory.file('a.json');
+		let later: Promise<WriteReceipt> | undefined;
+		const earlier = writer.write(file, {
+			toJSON(): string {
+				later ??= writer.write(file, 'later');
+				return 'earlier';
+			},
+		});
+		writer.flushSync();
+		expect(await directory.json('a.json')).toBe('earlier');
+		const [first, second] = [await earlier, await later];
+		expect(second?.sequence).toBeGreaterThan(first.sequence);
+		expect([first.superseded, second?.superseded]).toEqual([false, false]);
+		expect(await directory.json('a.json')).toBe('later');
+		await writer.close();
+	});
 
 	it('called by a toJSON that lets its error through makes the value one that cannot be serialised', async () => {
 		const writer = createWriter();

@@ -318,6 +318,34 @@ describe("a user's strategy", () => {
 		expect(await advance(writer, 50)).toBe(2);
 	});
 
+	it('is told of where it throws only when it knows of past commits', async () => {
+		const broken = new Error('a mistake in what follows a commit');
+		const strategy: Strategy = ({ oldestMs, lastEndMs }) => {
+			if (lastEndMs !== undefined) throw broken;
+			return oldestMs;
+		};
+		const writer = open({ strategy });
+		await writer.write(directory.file('a.json'), 1);
+		await writer.close();
+		expect(errors).toEqual([broken]);
+	});
+
+	it('may throw where its error is written by the same writer', async () => {
+		let asked = 0;
+		const writer = createWriter({
+			strategyFor() {
+				asked += 1;
+				throw new Error('no idea');
+			},
+			onError: (error) => writer.schedule(directory.file('errors.json'), String(error)),
+		});
+		await writer.write(directory.file('a.json'), 1);
+		await writer.close();
+		expect(await directory.json('a.json')).toBe(1);
+		expect(await directory.json('errors.json')).toBe('Error: no idea');
+		expect(asked).toBeLessThan(10);
+	});
+
 	it("gives way to the writer's own where the function that chooses it throws, which is told", async () => {
 		const broken = new Error('no idea');
 		const strategyFor = (): never => {
@@ -325,6 +353,7 @@ describe("a user's strategy", () => {
 		};
 		const writer = open({ strategy: debounce({ waitMs: 50 }), strategyFor });
 		writer.schedule(directory.file('a.json'), 1);
+		await Promise.resolve();
 		expect(errors).toEqual([broken]);
 		expect(await advance(writer, 49)).toBe(0);
 		expect(await advance(writer, 1)).toBe(1);
