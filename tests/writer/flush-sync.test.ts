@@ -328,9 +328,15 @@ describe('flushSync', () => {
 	it.each([0, 1, 2, 5, 9, 14, 20])(
 		'leaves alone what can be read only once, at any depth: it is written as a whole by the commit (%i turns later)',
 		async (count) => {
+			let tried = (): void => undefined;
+			const flushed = new Promise<void>((resolve) => {
+				tried = resolve;
+			});
 			const rows = async function* (): AsyncGenerator<number> {
 				for (let row = 1; row <= 4; row++) {
 					await turns(2);
+					// However many turns the machine takes for the others: it is still being read then.
+					if (row === 4) await flushed;
 					yield row;
 				}
 			};
@@ -341,6 +347,7 @@ describe('flushSync', () => {
 			expect(() => writer.flushSync()).toThrow(
 				expect.objectContaining({ code: 'ERR_UNSUPPORTED', jsonPath: '$.all[0].rows' }),
 			);
+			tried();
 			expect(await written).toMatchObject({ durability: 'full' });
 			expect(await directory.json('a.json')).toEqual({ all: [{ rows: [1, 2, 3, 4] }] });
 			await writer.close();
