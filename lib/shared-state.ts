@@ -18,12 +18,6 @@ const state: SharedState = holder[symbol];
 /** Threads of libuv's pool: 4 unless UV_THREADPOOL_SIZE says otherwise, which is read once, at the first use of the pool. */
 const POOL_THREADS = Math.min(1024, Math.max(1, Math.trunc(Number(process.env['UV_THREADPOOL_SIZE'])) || 4));
 
-/**
- * How many threads the files of commits may hold at a time. An fsync, or a write that has to wait for the disk, holds one for as
- * long as that takes; the last is left to the rest of the process.
- */
-export const MAX_LONG_CALLS: number = Math.max(1, POOL_THREADS - 1);
-
 /** The scope that all ports over the real disk share. */
 export const localScope: object = state.localScope;
 
@@ -46,4 +40,31 @@ export function sharedPart<T extends object>(scope: object, name: string, create
 		parts.set(name, part);
 	}
 	return part;
+}
+
+/**
+ * How many long calls of commits may be under way at a time: an fsync, or a write that has to wait for the disk, holds a thread
+ * for as long as that takes. One of libuv's is left to the rest of the process.
+ */
+export class Capacity {
+	#longCalls = Math.max(1, POOL_THREADS - 1);
+	readonly #listeners: ((longCalls: number) => void)[] = [];
+
+	get longCalls(): number {
+		return this.#longCalls;
+	}
+
+	/** Where threads are added to those of the pool, or taken away again. */
+	change(by: number): void {
+		this.#longCalls += by;
+		for (const listener of this.#listeners) listener(this.#longCalls);
+	}
+
+	onChange(listener: (longCalls: number) => void): void {
+		this.#listeners.push(listener);
+	}
+}
+
+export function capacityOf(scope: object): Capacity {
+	return sharedPart(scope, 'capacity', () => new Capacity());
 }

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { codeOf } from '../errors.ts';
 import type { Awaitable, FileStat, LockAttempt, OpenDirectory, OpenFile } from '../ports/file-system.ts';
+import { beginOrFail, type Callback, longCalls } from './long-calls.ts';
 import { tryLockDescriptor } from './native-lock.ts';
-import { giveThread, takeThread } from './pool-threads.ts';
 import type { QuickDirectory } from './quick-directories.ts';
 import { SYNCHRONOUS_WRITES, toFileStat } from './translate.ts';
 
@@ -18,8 +18,6 @@ let underWay = 0;
 export function callsUnderWay(): number {
 	return underWay;
 }
-
-type Callback<T> = (error: Error | null, result?: T) => void;
 
 /**
  * A descriptor whose number is not used after it was closed, when it may be another file's: `close` waits for the calls
@@ -42,11 +40,8 @@ class Descriptor {
 		return this.#fd;
 	}
 
-	/**
-	 * Makes a call in the thread pool.
-	 * @param long it may hold its thread for as long as the disk takes
-	 */
-	call<T>(begin: (fd: number, callback: Callback<T>) => void, long = false): Promise<T> {
+	/** Makes a call outside of this thread. */
+	call<T>(begin: (fd: number, callback: Callback<T>) => void): Promise<T> {
 		return new Promise((resolve, reject) => {
 			const { fd } = this;
 			this.#calls += 1;
@@ -54,21 +49,11 @@ class Descriptor {
 			const end: Callback<T> = (error, result) => {
 				this.#calls -= 1;
 				underWay -= 1;
-				if (long) giveThread();
 				if (error) reject(error);
 				else resolve(result as T);
 				if (this.#calls === 0) this.#onQuiet?.();
 			};
-			const start = (): void => {
-				try {
-					begin(fd, end);
-				} catch (error) {
-					// Refused before it came to the pool: by Node's permission model.
-					end(error as Error);
-				}
-			};
-			if (long) takeThread(start);
-			else start();
+			beginOrFail((callback) => begin(fd, callback), end);
 		});
 	}
 
@@ -124,7 +109,9 @@ export class NodeFile implements OpenFile {
 			return this.#directory.inPlace('change', () => this.writeSync(buffer, offset, length, position));
 		}
 		this.#sizeBytes += length;
-		return this.#descriptor.call((fd, callback) => fs.write(fd, buffer, offset, length, position, callback), true);
+		return this.#descriptor.call((fd, callback) => {
+			longCalls.inPool((end: Callback<number>) => fs.write(fd, buffer, offset, length, position, end), callback);
+		});
 	}
 
 	writeSync(buffer: Uint8Array, offset: number, length: number, position: number | null): number {
@@ -137,11 +124,11 @@ export class NodeFile implements OpenFile {
 	}
 
 	sync(): Promise<void> {
-		return unlessSynchronous(this.#descriptor.call(fs.fsync, true));
+		return unlessSynchronous(this.#descriptor.call((fd, callback) => longCalls.sync('fsync', fd, callback)));
 	}
 
 	dataSync(): Promise<void> {
-		return unlessSynchronous(this.#descriptor.call(fs.fdatasync, true));
+		return unlessSynchronous(this.#descriptor.call((fd, callback) => longCalls.sync('fdatasync', fd, callback)));
 	}
 
 	truncate(lengthBytes: number): Promise<void> {

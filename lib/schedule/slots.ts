@@ -2,10 +2,10 @@
 import PQueue from 'p-queue';
 import type { Run } from '../commit/transfer.ts';
 import type { CommitSlots } from '../commit/write-document.ts';
-import { MAX_LONG_CALLS, sharedPart } from '../shared-state.ts';
+import { capacityOf, sharedPart } from '../shared-state.ts';
 
 /** Twice what may sync at a time: while those wait for the disk, the next are serialised. Each holds a buffer and a file. */
-const MAX_COMMITS = 2 * MAX_LONG_CALLS;
+const COMMITS_PER_CALL = 2;
 
 /** So many large documents may be under way without holding a slot: each holds two buffers and a file. */
 const MAX_LARGE = 8;
@@ -17,7 +17,7 @@ class Slots implements CommitSlots {
 
 	constructor(shared: SharedSlots, concurrency: number | undefined) {
 		this.#shared = shared;
-		if (concurrency !== undefined && concurrency < MAX_COMMITS) this.#own = new PQueue({ concurrency });
+		if (concurrency !== undefined) this.#own = new PQueue({ concurrency });
 	}
 
 	readonly inSlot: Run = (job) => {
@@ -47,9 +47,17 @@ interface SharedSlots {
 
 /** The slots of a scope, which all writers share; `concurrency` bounds one writer further. */
 export function commitSlots(scope: object, concurrency: number | undefined): CommitSlots {
-	const queue = (): PQueue => new PQueue({ concurrency: MAX_COMMITS });
 	return new Slots(
-		sharedPart(scope, 'slots', (): SharedSlots => ({ queue: queue(), large: 0 })),
+		sharedPart(scope, 'slots', () => sharedSlots(scope)),
 		concurrency,
 	);
+}
+
+function sharedSlots(scope: object): SharedSlots {
+	const capacity = capacityOf(scope);
+	const queue = new PQueue({ concurrency: COMMITS_PER_CALL * capacity.longCalls });
+	capacity.onChange((longCalls) => {
+		queue.concurrency = COMMITS_PER_CALL * longCalls;
+	});
+	return { queue, large: 0 };
 }

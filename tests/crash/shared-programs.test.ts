@@ -14,7 +14,7 @@ import {
 	type UpdateOptions,
 	withLock,
 } from '../../lib/index.ts';
-import { MAX_LONG_CALLS } from '../../lib/shared-state.ts';
+import { capacityOf } from '../../lib/shared-state.ts';
 import type { CallName } from '../../lib/testing/disk-calls.ts';
 import { ManualClock } from '../../lib/testing/manual-clock.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
@@ -185,7 +185,7 @@ class Run {
 
 	/** Commits of other documents hold the slots for a while. */
 	#occupySlots(): void {
-		for (let i = 0; i <= 2 * MAX_LONG_CALLS; i++) {
+		for (let i = 0; i <= 2 * capacityOf({}).longCalls; i++) {
 			const path = `/data/${i}-${OTHER.slice(6)}`;
 			this.#others.push(this.#writers[0]?.write(path, i).catch(() => undefined) ?? Promise.resolve());
 		}

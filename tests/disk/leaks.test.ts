@@ -18,7 +18,12 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 const { createWriter, openJournal, openPendingFile } = await import(process.env.LIBRARY);
 const [directory, size] = [process.argv[1], Number(process.argv[2])];
 
+// Threads for syncs end by themselves, some seconds after they had something to do.
+let threads = 0;
+process.on('worker', (worker) => { threads += 1; worker.once('exit', () => { threads -= 1; }); });
+
 async function held() {
+	while (threads > 0) await sleep(100);
 	for (let round = 0; round < 5; round++) {
 		await sleep(20);
 		globalThis.gc();
