@@ -14,7 +14,6 @@ interface Call {
 	/** Makes it: in this thread of our own, or in the pool. */
 	readonly begin: (thread?: SyncThread) => void;
 	readonly isSync: boolean;
-	readonly sinceMs: number;
 }
 
 class LongCalls {
@@ -40,10 +39,13 @@ class LongCalls {
 
 	/** Syncs a descriptor, which must stay open meanwhile, as soon as there is a thread for it. */
 	sync(kind: SyncKind, fd: number, callback: Callback<void>): void {
+		const calledMs = performance.now();
 		this.#add(true, (thread) => {
+			const begunMs = performance.now();
 			const end: Callback<void> = (error) => {
 				if (thread === undefined) this.#free += 1;
 				else this.#threads.give(thread);
+				this.#threads.synced(begunMs - calledMs, performance.now() - begunMs);
 				this.#beginWaiting();
 				callback(error);
 			};
@@ -53,7 +55,7 @@ class LongCalls {
 	}
 
 	#add(isSync: boolean, begin: Call['begin']): void {
-		this.#waiting.push({ begin, isSync, sinceMs: performance.now() });
+		this.#waiting.push({ begin, isSync });
 		this.#beginWaiting();
 	}
 
@@ -62,20 +64,15 @@ class LongCalls {
 			const call = this.#waiting.shift();
 			if (call === undefined) return;
 			this.#free -= 1;
-			this.#begin(call);
+			call.begin();
 		}
 		for (;;) {
 			const at = this.#waiting.findIndex(({ isSync }) => isSync);
 			const [call, thread] = [this.#waiting[at], at < 0 ? undefined : this.#threads.take()];
 			if (call === undefined || thread === undefined) return;
 			this.#waiting.splice(at, 1);
-			this.#begin(call, thread);
+			call.begin(thread);
 		}
-	}
-
-	#begin({ begin, isSync, sinceMs }: Call, thread?: SyncThread): void {
-		if (isSync) this.#threads.waited(performance.now() - sinceMs);
-		begin(thread);
 	}
 }
 

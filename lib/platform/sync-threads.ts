@@ -12,10 +12,12 @@ import { SyncThread } from './sync-thread.ts';
 /** With so many, syncs of 2 ms leave the event loop hardly anything to wait for. */
 export const MAX_SYNC_THREADS = 8;
 /** How long is watched until another one is started. */
-const WINDOW_MS = 50;
+const WINDOW_MS = 200;
 /** So many syncs must have waited all that time, on average, */
 const MIN_WAITING = 1;
-/** and the event loop been busy for no more of it than this. */
+/** the quickest have taken so long, until the event loop came to it, */
+const MIN_SYNC_MS = 1;
+/** and the event loop have been busy for no more of it than this. */
 const MAX_BUSY = 0.7;
 const IDLE_MS = 5000;
 
@@ -30,6 +32,7 @@ export class SyncThreads {
 	#windowSinceMs = 0;
 	/** Of all syncs in the window. */
 	#waitedMs = 0;
+	#quickestMs = Number.POSITIVE_INFINITY;
 	#utilization: EventLoopUtilization | undefined;
 	#stopTimer: NodeJS.Timeout | undefined;
 
@@ -47,18 +50,20 @@ export class SyncThreads {
 		if (!thread.hasEnded) this.#idle.push({ thread, sinceMs: performance.now() });
 	}
 
-	/** Notes how long a sync has waited for a thread; starts another where that would help. */
-	waited(waitedMs: number): void {
+	/** Notes how long a sync has waited for its thread and then taken; starts another thread where that would help. */
+	synced(waitedMs: number, tookMs: number): void {
 		this.#waitedMs += waitedMs;
+		this.#quickestMs = Math.min(this.#quickestMs, tookMs);
 		const nowMs = performance.now();
 		const windowMs = nowMs - this.#windowSinceMs;
 		if (windowMs < WINDOW_MS) return;
-		const crowded = this.#waitedMs >= MIN_WAITING * windowMs;
+		const wanted = this.#waitedMs >= MIN_WAITING * windowMs && this.#quickestMs >= MIN_SYNC_MS;
 		const before = this.#utilization;
 		this.#utilization = performance.eventLoopUtilization();
 		this.#windowSinceMs = nowMs;
 		this.#waitedMs = 0;
-		if (!crowded || before === undefined || this.#starting || this.#impossible) return;
+		this.#quickestMs = Number.POSITIVE_INFINITY;
+		if (!wanted || before === undefined || this.#starting || this.#impossible) return;
 		if (this.#count === MAX_SYNC_THREADS) return;
 		if (performance.eventLoopUtilization(this.#utilization, before).utilization <= MAX_BUSY) this.#start();
 	}

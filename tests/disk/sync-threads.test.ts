@@ -12,16 +12,21 @@ import { useTempDirectory } from '../support/temp-directory.ts';
 const directory = useTempDirectory();
 
 /**
- * A disk whose syncs are slow, for the pool: it makes them late. `saves` many documents at a time for a while; `workers` are the
+ * A disk whose syncs are slow. `saves` many documents at a time for a while; `workers` are the
  * threads that were started.
  */
 const prelude = `
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 const workers = [];
-process.on('worker', (worker) => workers.push(worker));
+let delayMs = 15;
+process.on('worker', (worker) => {
+	workers.push(worker);
+	const { postMessage } = worker;
+	worker.postMessage = (call) => void setTimeout(() => postMessage.call(worker, call), delayMs);
+});
 const { fsync } = fs;
-fs.fsync = (fd, callback) => setTimeout(fsync, 15, fd, callback);
+fs.fsync = (fd, callback) => setTimeout(fsync, delayMs, fd, callback);
 const { createWriter } = await import(process.env.LIBRARY);
 const directory = process.argv[1];
 let round = 0;
@@ -115,7 +120,7 @@ describe('threads of our own', () => {
 	it('are started where many syncs wait and the event loop does not work, and stopped when there is nothing to do', () => {
 		const told = run<{ most: number; rejected: unknown[]; alive: string[]; left: number; round: number }>(`
 			const writer = createWriter();
-			const rejected = await saves(writer, 60, 2000);
+			const rejected = await saves(writer, 60, 2500);
 			const most = workers.length;
 			const alive = process.getActiveResourcesInfo().filter((kind) => /Worker|MessagePort|Timeout/.test(kind));
 			await Promise.all(workers.map((worker) => worker.threadId === -1 || new Promise((resolve) => worker.once('exit', resolve).ref())));
@@ -149,12 +154,12 @@ describe('threads of our own', () => {
 	});
 
 	it.each([
-		['few documents are saved', 'const rejected = await saves(createWriter(), 3, 500);'],
-		['they are saved one by one', 'const rejected = await saves(createWriter(), 1, 500);'],
+		['few documents are saved', 'const rejected = await saves(createWriter(), 3, 1000);'],
+		['they are saved one by one', 'const rejected = await saves(createWriter(), 1, 1000);'],
 		[
 			'the event loop has enough to do',
 			`const busy = setInterval(() => { for (const untilMs = performance.now() + 20; performance.now() < untilMs; ); });
-			const rejected = await saves(createWriter(), 60, 1000);
+			const rejected = await saves(createWriter(), 60, 1500);
 			clearInterval(busy);`,
 		],
 	])('are not started where %s', (_, script) => {
@@ -165,7 +170,7 @@ describe('threads of our own', () => {
 	it('that may not be started are done without', () => {
 		const flag = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission';
 		const told = run<object>(
-			`const rejected = await saves(createWriter(), 60, 500);
+			`const rejected = await saves(createWriter(), 60, 1000);
 			console.log(JSON.stringify({ rejected, workers: workers.length, allowed: process.permission.has('worker') }));`,
 			[flag, '--allow-fs-read=*', '--allow-fs-write=*'],
 		);
@@ -174,12 +179,9 @@ describe('threads of our own', () => {
 
 	it('that end by themselves fail the syncs that they make, and are not started again', () => {
 		const told = run<{ rejected: object[]; names: string[] }>(`
-			process.on('worker', (worker) => {
-				const { postMessage } = worker;
-				worker.postMessage = (...call) => setTimeout(() => postMessage.apply(worker, call), 100);
-			});
 			const writer = createWriter();
 			while (workers.length < 3) await saves(writer, 60, 100);
+			delayMs = 100;
 			const saving = saves(writer, 60, 1);
 			await sleep(50);
 			await Promise.all(workers.map((worker) => worker.terminate()));
