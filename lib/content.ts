@@ -1,6 +1,7 @@
 /** What a call writes: a value, rows, bytes, or nothing at all; and how it is validated. */
 import { types } from 'node:util';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { OwnFailure } from './commit/own-failure.ts';
 import { invalidArgument } from './errors.ts';
 import type { ByteSource } from './json/byte-source.ts';
 import { createFileDataSource, isFileData } from './json/file-data-source.ts';
@@ -111,19 +112,26 @@ function validated(fileSystem: FileSystem, value: unknown, schema: StandardSchem
 		written: () => written,
 		prepare(path) {
 			const lease = { kind: 'validation', path } as const;
-			const output = runAwaited(fileSystem, lease, () => validate(schema, value, path));
-			return output instanceof Promise ? output.then((settled) => take(settled, path)) : take(output, path);
+			// Reading the value runs code of the caller's, too.
+			return runAwaited(fileSystem, lease, () => {
+				const output = validate(schema, value, path);
+				return output instanceof Promise ? output.then((settled) => take(settled, path)) : take(output, path);
+			}) as undefined | Promise<void>;
 		},
 	};
 }
 
 function bytesAtOnce(source: ByteSource, path: string): Uint8Array {
 	const steps = bytesOf(source, path);
-	for (let step = steps.next(); ; step = steps.next()) {
-		if (step.done) return step.value;
-		if (step.value !== undefined) {
-			throw invalidArgument('value', 'without async iterables where there is a schema', source.jsonPath());
+	try {
+		for (let step = steps.next(); ; step = steps.next()) {
+			if (step.done) return step.value;
+			if (step.value !== undefined) {
+				throw invalidArgument('value', 'without async iterables where there is a schema', source.jsonPath());
+			}
 		}
+	} catch (error) {
+		throw error instanceof OwnFailure ? error.reason : error;
 	}
 }
 

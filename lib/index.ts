@@ -73,6 +73,7 @@ export {
 export type { PendingWrites, Strategy } from './schedule/strategy.ts';
 export type {
 	Bytes,
+	Changed,
 	Durability,
 	FallbackReason,
 	FileData,

@@ -1,7 +1,7 @@
 /** The public types of a document that a program keeps open. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { RecoveredDocument } from './recovery/report.ts';
-import type { FileOptions, UpdateOptions, WriteOptions, WriteReceipt } from './types.ts';
+import type { Changed, FileOptions, UpdateOptions, WriteOptions, WriteReceipt } from './types.ts';
 import type { WriterOptions } from './writer-types.ts';
 
 /**
@@ -88,7 +88,7 @@ export interface JsonFile<T, Missing = never> {
 	 * `lock: 'none'`, that is for documents which are only written: it rejects with ERR_INVALID_ARGUMENT.
 	 */
 	update(
-		fn: (current: T | Missing) => T | undefined | Promise<T | undefined>,
+		fn: (current: T | Missing) => Changed<T> | Promise<Changed<T>>,
 		options?: Pick<UpdateOptions, 'signal' | 'durability'>,
 	): Promise<T>;
 	/**

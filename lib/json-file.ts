@@ -21,7 +21,7 @@ import {
 import { nodeFileSystem } from './platform/node-file-system.ts';
 import { systemClock } from './platform/system-clock.ts';
 import type { FileStat, FileSystem } from './ports/file-system.ts';
-import type { Typed, UpdateOptions, WriteReceipt } from './types.ts';
+import type { Changed, Typed, UpdateOptions, WriteReceipt } from './types.ts';
 import { versionedSchema } from './versions.ts';
 import { type Tracking, Writer } from './writer.ts';
 
@@ -168,7 +168,7 @@ class OpenJsonFile<T> implements JsonFile<T, undefined> {
 	}
 
 	async update(
-		fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+		fn: (current: T | undefined) => Changed<T> | Promise<Changed<T>>,
 		options?: Pick<UpdateOptions, 'signal' | 'durability'>,
 	): Promise<T> {
 		this.#assertOpen();

@@ -214,7 +214,7 @@ export function checkCount(name: string, value: unknown): number {
 
 /** @returns the value, a number above 0 and up to `max`. */
 export function checkPositive(name: string, value: unknown, max: number = Number.MAX_SAFE_INTEGER): number {
-	const expected = max === Number.MAX_SAFE_INTEGER ? 'a number above 0' : `a number above 0, up to ${max}`;
+	const expected = `a number above 0, up to ${max}`;
 	if (typeof value !== 'number') throw invalidArgument(`options.${name}`, expected, value);
 	if (!(value > 0 && value <= max)) throw argumentOutOfRange(`options.${name}`, expected, value);
 	return value;

@@ -102,6 +102,10 @@ export interface WriteOptions extends WriteLinesOptions {
 	readonly space?: Space | undefined;
 }
 
+/** What the function of an update returns: the new value, or nothing where it has changed the copy that it was given. */
+// biome-ignore lint/suspicious/noConfusingVoidType: that of a function without a return statement
+export type Changed<T> = T | undefined | void;
+
 /** Options of an update. */
 export interface UpdateOptions<T = unknown> extends Omit<WriteOptions, 'consistency' | 'onProgress' | 'schema'> {
 	/** Validates the new value; its output is what is written, and the type of the value. */

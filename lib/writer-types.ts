@@ -4,6 +4,7 @@ import type { DurationSummary } from './schedule/counters.ts';
 import type { Strategy } from './schedule/strategy.ts';
 import type {
 	Bytes,
+	Changed,
 	FileData,
 	Milliseconds,
 	Ports,
@@ -163,17 +164,17 @@ export interface JsonWriter {
 	 */
 	update<T>(
 		path: string | URL,
-		fn: (current: T) => T | undefined | Promise<T | undefined>,
+		fn: (current: T) => Changed<T> | Promise<Changed<T>>,
 		options: Omit<UpdateOptions, 'schema' | 'initial'> & Typed<T>,
 	): Promise<T>;
 	update<T>(
 		path: string | URL,
-		fn: (current: T) => T | undefined | Promise<T | undefined>,
+		fn: (current: T) => Changed<T> | Promise<Changed<T>>,
 		options: UpdateOptions<T> & { readonly initial: T },
 	): Promise<T>;
 	update<T = unknown>(
 		path: string | URL,
-		fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+		fn: (current: T | undefined) => Changed<T> | Promise<Changed<T>>,
 		options?: UpdateOptions<T>,
 	): Promise<T>;
 	/**

@@ -35,11 +35,12 @@ import { Lanes } from './schedule/lanes.ts';
 import { Preparations } from './schedule/preparations.ts';
 import { commitSlots } from './schedule/slots.ts';
 import { checkStrategy, coalesce } from './schedule/strategies.ts';
-import type { Strategy } from './schedule/strategy.ts';
+import { leaveAlone, type Strategy } from './schedule/strategy.ts';
 import { type Request, Submission } from './schedule/submission.ts';
 import { syncLandings } from './schedule/sync-landings.ts';
 import { nextSequence } from './shared-state.ts';
 import type {
+	Changed,
 	FileData,
 	Rows,
 	UpdateOptions,
@@ -156,7 +157,7 @@ export class Writer implements JsonWriter {
 
 	async update<T>(
 		path: string | URL,
-		fn: (current: T) => T | undefined | Promise<T | undefined>,
+		fn: (current: T) => Changed<T> | Promise<Changed<T>>,
 		options?: UpdateOptions<T>,
 		tracking?: Tracking,
 	): Promise<T> {
@@ -218,9 +219,14 @@ export class Writer implements JsonWriter {
 			this.#lanes.find(path, lease)?.newestSequence ?? 0;
 		for (const error of this.#preparations.unready(newestOf)) errors.push(error);
 		// Newest first, so that the newest spelling of a document answers for the others.
-		const landings: SyncLanding[] = [];
-		for (const lane of this.#lanes.newestFirst()) attempt(() => lane.commitSync(landings));
-		syncLandings(this.#ports.fileSystem, landings, this.#commits, attempt);
+		const lanes = this.#lanes.newestFirst();
+		const reading = lanes.filter(({ isReading }) => isReading);
+		// Last, when all else is durable: what makes the value is run again, and it may be what ends the process.
+		for (const group of [lanes.filter((lane) => !reading.includes(lane)), reading]) {
+			const landings: SyncLanding[] = [];
+			for (const lane of group) attempt(() => lane.commitSync(landings));
+			syncLandings(this.#ports.fileSystem, landings, this.#commits, attempt);
+		}
 		throwAll(errors, 'documents were not written synchronously');
 	}
 
@@ -425,6 +431,7 @@ function strategyOf(
 		// Later: it may write to this writer, which has no lane for the path yet.
 		queueMicrotask(() => onError(error));
 	}
+	leaveAlone(strategy);
 	checkStrategy('what options.strategyFor returns', strategy);
 	return strategy;
 }

@@ -12,6 +12,8 @@ import type { TempState } from './temp-name.ts';
 
 /** A document that was given its name synchronously; its directory is still to be synced. */
 export interface SyncLanding {
+	/** As the caller gave it. */
+	readonly path: string;
 	readonly directory: string;
 	readonly durability: Durability;
 	/** Answers the calls whose value, or a newer one, it is. */
@@ -25,6 +27,8 @@ export class ActiveCommit {
 	readonly commitSync: ((landings: SyncLanding[]) => void) | undefined;
 	/** True once it is to come to nothing: its document is written by somebody else. */
 	displaced = false;
+	/** Is its value being read in this very stack, by code of the caller's? */
+	isReading = false;
 	/** Throws where the document may not be replaced any more, for another reason. */
 	guard: (() => void) | undefined;
 	/** Called when it is displaced: it may be waiting for the caller's data. */
@@ -43,6 +47,16 @@ export class ActiveCommit {
 	check(): void {
 		if (this.displaced) throw new OwnFailure(new Error('the document was written synchronously meanwhile'));
 		this.guard?.();
+	}
+
+	/** Runs what calls code of the caller's to read the value. */
+	read<T>(work: () => T): T {
+		this.isReading = true;
+		try {
+			return work();
+		} finally {
+			this.isReading = false;
+		}
 	}
 
 	/** Sees to it that the commit changes nothing from now on. A rename made already has been made before. */

@@ -161,7 +161,8 @@ export class Transfer {
 	}
 
 	#fill(): void {
-		const { source, path } = this.#job;
+		const { source, path, active } = this.#job;
+		active.isReading = true;
 		try {
 			this.#filled = source.fill(this.#buffer, this.#filled);
 			const empty = this.#filled === 0 && (this.#document?.bytes ?? 0) === 0;
@@ -170,6 +171,8 @@ export class Transfer {
 			}
 		} catch (cause) {
 			throw notSerializable(path, cause, source.jsonPath());
+		} finally {
+			active.isReading = false;
 		}
 	}
 

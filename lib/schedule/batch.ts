@@ -359,7 +359,10 @@ export class Batch {
 			this.#carried.delete(call);
 			call.reject(this.#lostError(reason, aborted));
 		}
-		return steps.made !== undefined && this.#carried.size > 0;
+		const goesOn = steps.made !== undefined && this.#carried.size > 0;
+		// Steps that were aborted before their turn still hold their values.
+		if (!goesOn) this.#clear();
+		return goesOn;
 	}
 
 	/** The steps have been carried out: forgets calls that were rejected, and rejects those whose stand-ins were. */

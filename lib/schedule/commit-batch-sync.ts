@@ -19,6 +19,7 @@ import type { CommitCounters } from './counters.ts';
 import { isOvertaken } from './overtaken.ts';
 import type { BaseReader } from './steps.ts';
 import type { Submission } from './submission.ts';
+import { notDurable } from './sync-landings.ts';
 
 export interface SyncCommitJob {
 	readonly ports: CommitPorts;
@@ -105,7 +106,7 @@ function letOthersGoFirst({ ports, path, lease, own, landings }: SyncCommitJob, 
 function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, target: Target): void {
 	const { fileSystem } = job.ports;
 	if (entry.active !== undefined && entry.active !== job.active) landNewer(entry.active, job);
-	if (batch.steps?.isUnderWay) throw unsupported(job.path, 'the function of an update is being run', 'update');
+	if (batch.steps?.isUnderWay) throw unsupported(job.path, 'a function or a validator of it is being run', 'update');
 	if (batch.steps?.isAsync) throw unsupported(job.path, 'the function of an update is asynchronous', 'update');
 	const readBase = (): Uint8Array | undefined => job.base.readSync(fileSystem, target);
 	// Before any function is called: where it cannot be read, all is left to the process that goes on.
@@ -114,7 +115,7 @@ function landUpdates(job: SyncCommitJob, batch: Batch, entry: DocumentEntry, tar
 		target,
 		landedSequence: () => entry.landed?.sequence ?? 0,
 		readBase: () => (known === undefined ? readBase() : known.bytes),
-		existing: () => fileSystem.sync.lstat(target.file),
+		existing: () => look(fileSystem, target),
 	};
 	const { path } = job;
 	const carriedOut = runCallersCode(entry, () =>
@@ -151,8 +152,16 @@ function standing({ sync }: FileSystem, target: Target): Target {
 	}
 }
 
+function look({ sync }: FileSystem, { file, path }: Target): FileStat | undefined {
+	try {
+		return sync.lstat(file);
+	} catch (error) {
+		throw resolveError(path, error);
+	}
+}
+
 function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: DocumentEntry, target: Target): void {
-	const { sync } = job.ports.fileSystem;
+	const { fileSystem } = job.ports;
 	let failure: unknown;
 	for (;;) {
 		const carriers = batches.filter(({ landed, candidate }) => landed !== undefined || candidate !== undefined);
@@ -167,9 +176,9 @@ function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: Docume
 		const { candidate, aborted } = last;
 		if (candidate === undefined) break;
 		const { hasBegun } = candidate.newest;
-		const unwanted = aborted ?? refusalOf(job, carriers, last, sync.lstat(target.file));
+		const unwanted = aborted ?? refusalOf(job, carriers, last, target);
 		if (unwanted !== undefined) {
-			if (hasBegun) job.active?.displace(sync);
+			if (hasBegun) job.active?.displace(fileSystem.sync);
 			if (last.steps !== undefined && aborted === undefined) last.reject(unwanted.reason);
 			else last.rejectNewest(unwanted.reason);
 			if (aborted === undefined) failure = unwanted.reason;
@@ -179,6 +188,7 @@ function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: Docume
 			land(job, carriers, entry, target, candidate);
 			return;
 		} catch (error) {
+			if (error instanceof NobodyWaits) return;
 			if (!(error instanceof OwnFailure)) throw error;
 			failure = error.reason;
 			// One that is being written already is left to that commit: it may have been read before it went bad.
@@ -189,17 +199,26 @@ function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: Docume
 	if (failure !== undefined) throw failure;
 }
 
+/** Nothing is to be written any more. */
+class NobodyWaits extends OwnFailure {
+	constructor() {
+		super(new Error('all calls have been aborted'));
+	}
+}
+
 function placeOf({ landed, candidate }: Batch): number {
 	return landed?.sequence ?? candidate?.sequence ?? 0;
 }
 
 /** Tells the calls that may not replace this document. @returns why the value that counts is one of them */
 function refusalOf(
-	{ active }: SyncCommitJob,
+	{ ports, active }: SyncCommitJob,
 	carriers: readonly Batch[],
 	last: Batch,
-	existing: FileStat | undefined,
+	target: Target,
 ): { readonly reason: unknown } | undefined {
+	if (!carriers.some(({ isConditional }) => isConditional)) return undefined;
+	const existing = look(ports.fileSystem, target);
 	// The commit under way has renamed, and does not know it yet: what stands there is our own.
 	if (existing !== undefined && existing.identity === active?.identity) return undefined;
 	for (const batch of carriers) if (batch !== last) batch.rejectRefused(() => existing);
@@ -207,8 +226,8 @@ function refusalOf(
 }
 
 /** It has its name: just its directory is to be synced, and the commit under way answers its calls. */
-function inPlaceAlready({ directory }: Target, { durability }: Batch): SyncLanding {
-	return { directory, durability, settle: () => undefined };
+function inPlaceAlready({ path, directory }: Target, { durability }: Batch): SyncLanding {
+	return { path, directory, durability, settle: () => undefined };
 }
 
 function land(
@@ -228,12 +247,14 @@ function land(
 	if (!isOvertaken(entry, sequence) && others !== undefined && others.sequence > sequence) landNewer(others, job);
 	const wrote = !isOvertaken(entry, sequence);
 	if (!wrote) {
-		for (const batch of carriers) batch.rejectRefused(() => sync.lstat(target.file));
+		for (const batch of carriers) batch.rejectRefused(() => look(ports.fileSystem, target));
 		if (durability !== 'none' && entry.landed?.removed === false) syncFile(ports, target);
 	} else {
 		const removed = newest.request.kind === 'remove';
 		const backups = carriers.reduce((most, batch) => Math.max(most, batch.backups), 0);
 		const displace = (): void => {
+			// Its toJSON may have aborted it.
+			if (carriers.every(({ size }) => size === 0)) throw new NobodyWaits();
 			active?.displace(sync);
 			entry.active?.displace(sync);
 		};
@@ -242,12 +263,12 @@ function land(
 		const bytes = runCallersCode(entry, () => commit(ports, target, candidate, { durability, backups }, displace));
 		const landed = inPlace(sequence, bytes, removed);
 		entry.landed = landed;
-		const stat = sync.lstat(target.file);
+		const stat = seen(ports.fileSystem, target);
 		for (const batch of carriers) batch.renamed(landed, target, batch === carriers.at(-1) ? stat : undefined);
-		if (!removed) count(job.counters, bytes, durability);
 	}
 	const landed = entry.landed ?? inPlace(sequence, 0, false);
 	job.landings.push({
+		path,
 		directory: target.directory,
 		durability,
 		settle(directorySynced) {
@@ -273,6 +294,7 @@ function tell({ ports, path, counters }: SyncCommitJob, carriers: readonly Batch
 	const oldestMs = carriers.reduce((least, batch) => Math.min(least, batch.oldestMs), Number.POSITIVE_INFINITY);
 	const stalenessMs = ports.clock.monotonicMs() - oldestMs;
 	if (!landed.removed) {
+		count(counters, landed.bytes, landed.durability);
 		counters.durations.add(landed.durationMs);
 		counters.staleness.add(stalenessMs);
 	}
@@ -313,6 +335,15 @@ function commit(
 	});
 }
 
+/** What stands there, if that can be told: the document has its name, whatever is said of it. */
+function seen({ sync }: FileSystem, { file }: Target): FileStat | undefined {
+	try {
+		return sync.lstat(file);
+	} catch {
+		return undefined;
+	}
+}
+
 /** A newer value of another writer, or of another spelling of the path, is being written: it takes the place of ours. */
 function landNewer(active: ActiveCommit, { path, landings }: SyncCommitJob): void {
 	if (active.commitSync === undefined) throw unsupported(path, 'another document is being written from a stream');
@@ -321,11 +352,15 @@ function landNewer(active: ActiveCommit, { path, landings }: SyncCommitJob): voi
 
 /** A newer commit stands, that may have been content with less. */
 function syncFile({ fileSystem }: CommitPorts, target: Target): void {
-	const file = fileSystem.sync.open(target.file, fileSystem.semantics === 'win32' ? 'update' : 'read');
 	try {
-		file.sync();
-	} finally {
-		file.close();
+		const file = fileSystem.sync.open(target.file, fileSystem.semantics === 'win32' ? 'update' : 'read');
+		try {
+			file.sync();
+		} finally {
+			file.close();
+		}
+	} catch (error) {
+		throw notDurable(target.path, error, 'sync');
 	}
 }
 

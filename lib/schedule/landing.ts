@@ -386,6 +386,6 @@ function toJob(
 		mayBeEmpty,
 		snapshot,
 		onRenamed,
-		source: begin(),
+		source: active.read(begin),
 	};
 }

@@ -1,7 +1,6 @@
 /** The queue of one path: its commits run one after the other, and what waits is merged. */
 import PQueue from 'p-queue';
 import type { SyncLanding } from '../commit/active-commit.ts';
-import { DurableJsonError, messageOf } from '../errors.ts';
 import { documentRegistry } from '../lock/document-registry.ts';
 import type { Lease } from '../lock/lease.ts';
 import type { Travellers } from '../lock/travellers.ts';
@@ -10,6 +9,7 @@ import { commitBatchesSync } from './commit-batch-sync.ts';
 import { Landing, type LandingContext } from './landing.ts';
 import { Pacer, type PacerContext } from './pacer.ts';
 import type { Request, Submission } from './submission.ts';
+import { notDurable } from './sync-landings.ts';
 
 /** What the lanes of a writer have in common. */
 export interface LaneContext extends PacerContext, LandingContext {
@@ -50,8 +50,8 @@ export class Lane {
 			commitSync: (landings, batch) => this.commitSync(landings, batch),
 		});
 		this.#queue.on('idle', () => {
-			this.#pacer.rest();
 			onIdle();
+			this.#pacer.rest();
 		});
 	}
 
@@ -76,6 +76,11 @@ export class Lane {
 	/** Would this call take the place of one that waits? An update, and a value before or after one, is kept by itself. */
 	replaces(request: Request): boolean {
 		return request.transform === undefined && this.joins(request) && this.#tail?.steps === undefined;
+	}
+
+	/** Is its value being read in this very stack, by code of the caller's? */
+	get isReading(): boolean {
+		return this.#landing.active?.isReading === true;
 	}
 
 	/** The place in the order of the newest call that waits. */
@@ -189,11 +194,4 @@ export class Lane {
 			if (batch.landed !== undefined) this.#pacer.committed(startMs);
 		}
 	}
-}
-
-/** flushSync has given the document its name and could not make that durable; nor could this commit. */
-function notDurable(path: string, cause: unknown): unknown {
-	if (cause instanceof DurableJsonError && cause.outcome === 'unknown') return cause;
-	const message = `${path} was written synchronously, and could not be made durable: ${messageOf(cause)}`;
-	return new DurableJsonError('ERR_WRITE_FAILED', message, { path, step: 'sync-directory', outcome: 'unknown', cause });
 }

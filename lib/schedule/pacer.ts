@@ -33,7 +33,8 @@ export class Pacer {
 		this.#path = path;
 		this.#strategy = strategyFor(path);
 		this.#clock = ports.clock;
-		this.#onError = onError;
+		// Later: it may call the writer, which is in the midst of asking.
+		this.#onError = (error) => queueMicrotask(() => onError(error));
 		this.#histories = histories;
 	}
 

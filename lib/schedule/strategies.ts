@@ -33,7 +33,10 @@ export interface DebounceOptions {
 export function debounce(options: DebounceOptions): Strategy {
 	const given = asOptions<DebounceOptions>(options, 'an object such as { waitMs: 100 }', 'options of debounce');
 	const waitMs = checkPositive('waitMs', given.waitMs);
-	const maxWaitMs = checkPositive('maxWaitMs', given.maxWaitMs === undefined ? 10 * waitMs : given.maxWaitMs);
+	const maxWaitMs = checkPositive(
+		'maxWaitMs',
+		given.maxWaitMs === undefined ? Math.min(10 * waitMs, Number.MAX_SAFE_INTEGER) : given.maxWaitMs,
+	);
 	if (maxWaitMs < waitMs) throw argumentOutOfRange('options.maxWaitMs', `at least waitMs (${waitMs})`, maxWaitMs);
 	return strategy(({ newestMs }) => newestMs + waitMs, { maxWaitMs });
 }
@@ -124,8 +127,8 @@ export function checkStrategy(name: string, value: unknown): void {
 		throw invalidArgument(name, `a strategy, which ${factory}() makes when it is called`, value);
 	}
 	const { maxWaitMs, merges } = (value ?? {}) as { maxWaitMs?: unknown; merges?: unknown };
-	if (maxWaitMs !== undefined && !(typeof maxWaitMs === 'number' && maxWaitMs >= 0)) {
-		throw invalidArgument(`${name}.maxWaitMs`, 'a number of milliseconds, 0 or more', maxWaitMs);
+	if (maxWaitMs !== undefined && !(Number.isFinite(maxWaitMs) && (maxWaitMs as number) >= 0)) {
+		throw invalidArgument(`${name}.maxWaitMs`, 'a finite number of milliseconds, 0 or more', maxWaitMs);
 	}
 	if (merges !== undefined && typeof merges !== 'boolean') {
 		throw invalidArgument(`${name}.merges`, 'true or false', merges);

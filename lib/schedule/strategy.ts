@@ -1,4 +1,5 @@
 /** When a path's waiting value is committed: what a strategy is asked, and how its answer is bounded. */
+import { types } from 'node:util';
 import { invalidArgument } from '../errors.ts';
 import type { Milliseconds } from '../types.ts';
 
@@ -28,13 +29,13 @@ export interface PendingWrites {
 export interface Strategy {
 	(pending: PendingWrites, nowMs: Milliseconds): Milliseconds;
 	/** False: each value is written, in order, and none stands in for another. @defaultValue `true` */
-	readonly merges?: boolean;
+	readonly merges?: boolean | undefined;
 	/**
 	 * The hard bound, kept whatever the function returns: a commit starts at the latest so long after the oldest call that
 	 * waits, or when the commit under way then has ended.
 	 * @defaultValue 10,000
 	 */
-	readonly maxWaitMs?: Milliseconds;
+	readonly maxWaitMs?: Milliseconds | undefined;
 }
 
 const DEFAULT_MAX_WAIT_MS = 10_000;
@@ -48,7 +49,13 @@ export function strategy(decide: Strategy, bounds: Pick<Strategy, 'merges' | 'ma
 export function commitTimeMs(decide: Strategy, pending: PendingWrites, nowMs: Milliseconds): Milliseconds {
 	const answer = decide(pending, nowMs);
 	if (typeof answer !== 'number' || Number.isNaN(answer)) {
+		leaveAlone(answer);
 		throw invalidArgument('what options.strategy returns', 'a time in milliseconds', answer);
 	}
 	return Math.min(answer, pending.oldestMs + (decide.maxWaitMs ?? DEFAULT_MAX_WAIT_MS));
+}
+
+/** An asynchronous function in the place of one that decides at once: what becomes of its promise must not end the process. */
+export function leaveAlone(answer: unknown): void {
+	if (types.isPromise(answer)) answer.catch(() => undefined);
 }

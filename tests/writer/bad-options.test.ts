@@ -143,9 +143,10 @@ it('says what a strategy is where it gets none', () => {
 });
 
 it.each([
-	['maxWaitMs', 'x', 'a number of milliseconds, 0 or more'],
-	['maxWaitMs', Number.NaN, 'a number of milliseconds, 0 or more'],
-	['maxWaitMs', -5, 'a number of milliseconds, 0 or more'],
+	['maxWaitMs', 'x', 'a finite number of milliseconds, 0 or more'],
+	['maxWaitMs', Number.NaN, 'a finite number of milliseconds, 0 or more'],
+	['maxWaitMs', Number.POSITIVE_INFINITY, 'a finite number of milliseconds, 0 or more'],
+	['maxWaitMs', -5, 'a finite number of milliseconds, 0 or more'],
 	['merges', 'no', 'true or false'],
 ])('refuses a strategy whose %s is %o', (name, value, what) => {
 	const strategy = Object.assign(() => 0, { [name]: value }) as never;
