@@ -38,8 +38,9 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly maxQueuedValues?: number | undefined;
 	/**
-	 * How many bytes they may hold, as far as that is known before they are serialised: strings and views of bytes. One
-	 * value is always taken, whatever its size. @defaultValue 1 GiB
+	 * How many bytes they may hold, as far as that is known before they are serialised: of values that are strings or views of
+	 * bytes themselves; what is inside of objects is not counted. One value is always taken, whatever its size.
+	 * @defaultValue 1 GiB
 	 */
 	readonly maxQueuedBytes?: Bytes | undefined;
 	/**
@@ -48,7 +49,10 @@ export interface WriterOptions extends Ports {
 	 * and the directory sync, keep a thread; as many commits again are prepared meanwhile. A document of more than a buffer
 	 * (128 KiB) takes its turn again for each write; at most some ten such are under way, streams that wait for the caller's
 	 * data not counted.
-	 * @defaultValue twice that number: 6, which is also the most; a larger one bounds nothing
+	 * Where many commits wait for threads while a sync takes a millisecond or more and the event loop has nothing to do, up to 8
+	 * threads of the library's own (worker threads, some 8 MB each) join those of the pool, and end when they have not been
+	 * needed for five seconds.
+	 * @defaultValue twice the number of threads: 6, and up to 22 with those of its own
 	 */
 	readonly concurrency?: number | undefined;
 	/**
@@ -75,8 +79,8 @@ export interface WriterOptions extends Ports {
 	 */
 	readonly lockTimeoutMs?: Milliseconds | undefined;
 	/**
-	 * Told of each failed `schedule`, which also makes the next `flush` reject, of a strategy that throws or returns no time, and of
-	 * a `strategyFor` that throws. Where `onError` itself throws, both errors become warnings of the process.
+	 * Told of each failed `schedule`, which also makes the next `flush` reject, of a strategy that throws or returns no time (for
+	 * each commit that it was asked for), and of a `strategyFor` that throws. It may call the writer. Where `onError` itself throws, both errors become warnings of the process.
 	 * @defaultValue `process.emitWarning`
 	 */
 	readonly onError?: ((error: unknown) => void) | undefined;
@@ -84,7 +88,10 @@ export interface WriterOptions extends Ports {
 
 /** Counters since the writer was made. */
 export interface WriterStats {
-	/** Calls of write, writeLines, writeFile, update, schedule and remove that were taken. */
+	/**
+	 * Calls of write, writeLines, writeFile, update, schedule and remove that were taken. Not those that were refused, by a full
+	 * queue or since the signal was aborted before.
+	 */
 	readonly calls: number;
 	/** Calls that a full queue refused (ERR_QUEUE_FULL) and that were not taken: they are in no other figure. */
 	readonly refused: number;
@@ -93,7 +100,7 @@ export interface WriterStats {
 	 * `staleness`; the channel `durable-json:commit` tells of it.
 	 */
 	readonly commits: number;
-	/** Calls that a newer value stood in for. */
+	/** Calls that share the commit of a newer one: values that it stood in for, and updates that it carried out as well. */
 	readonly superseded: number;
 	/** Calls that were taken and then rejected, aborted ones included. */
 	readonly failures: number;
@@ -196,8 +203,8 @@ export interface JsonWriter {
 	flush(path?: string | URL): Promise<void>;
 	/**
 	 * Writes what waits or is under way in the caller's stack: for an `exit` handler, where nothing asynchronous happens any
-	 * more. It holds the event loop until every document is durable, reads a value that is being written once more, and
-	 * may be called at any time, also after `close`; called by a `toJSON` or an update's function that it runs itself, it does not
+	 * more. It holds the event loop until every document is durable, reads a value that is being written once more (last of
+	 * all one whose `toJSON` or function has called it, which may be what ends the process), and may be called at any time, also after `close`; called by a `toJSON` or an update's function that it runs itself, it does not
 	 * write the document of these (ERR_UNSUPPORTED). Promises of the calls settle as usual.
 	 *
 	 * Throws what could not be written, after all else has been: an error, or an AggregateError of several. A stream, a
