@@ -51,7 +51,7 @@ export interface WriterOptions extends Ports {
 	 * data not counted.
 	 * Where many commits wait for threads while a sync takes a millisecond or more and the event loop has nothing to do, up to 8
 	 * threads of the library's own (worker threads, some 8 MB each) join those of the pool, and end when they have not been
-	 * needed for five seconds.
+	 * needed for five to ten seconds.
 	 * @defaultValue twice the number of threads: 6, and up to 22 with those of its own
 	 */
 	readonly concurrency?: number | undefined;
@@ -204,7 +204,7 @@ export interface JsonWriter {
 	/**
 	 * Writes what waits or is under way in the caller's stack: for an `exit` handler, where nothing asynchronous happens any
 	 * more. It holds the event loop until every document is durable, reads a value that is being written once more (last of
-	 * all one whose `toJSON` or function has called it, which may be what ends the process), and may be called at any time, also after `close`; called by a `toJSON` or an update's function that it runs itself, it does not
+	 * this writer's one whose `toJSON` or function has called it, which may be what ends the process), and may be called at any time, also after `close`; called by a `toJSON` or an update's function that it runs itself, it does not
 	 * write the document of these (ERR_UNSUPPORTED). Promises of the calls settle as usual.
 	 *
 	 * Throws what could not be written, after all else has been: an error, or an AggregateError of several. A stream, a

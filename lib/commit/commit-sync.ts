@@ -32,6 +32,8 @@ export interface SyncJob {
 	/** What is written, where that is JSON. */
 	readonly content: JsonFormat | undefined;
 	readonly mayBeEmpty: boolean;
+	/** Called when all has been read and written: throws an {@link OwnFailure} where it is not wanted any more. */
+	readonly check: () => void;
 	/** Called before the document takes its name: whoever is at work on it must not undo that. */
 	readonly displace: () => void;
 }
@@ -200,6 +202,8 @@ class SyncCommit {
 		const { pathOf } = temp;
 		const { existing, directory, name, file } = this.#target;
 		let from = pathOf('part');
+		this.#step = 'check';
+		this.#job.check();
 		this.#step = 'ready';
 		// Not what `existing` says: that may be one whose mode is kept, and which is gone.
 		if (this.#job.durability !== 'none' && this.#sync.lstat(file) === undefined) {

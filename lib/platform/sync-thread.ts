@@ -50,10 +50,10 @@ export class SyncThread {
 
 	/** Throws where the process may have no workers. */
 	constructor({ onReady, onLost }: ThreadEvents) {
-		// Neither the options of the process nor its environment: what they say is to be loaded first is not for this thread.
-		const options = { eval: true, execArgv: [], env: {}, name: 'durable-json', resourceLimits: RESOURCE_LIMITS };
+		// What its options and environment say is to be loaded first is not for this thread; nor has that anything to print.
+		const nothingOfTheProcess = { execArgv: [], env: {}, stdout: true, stderr: true };
+		const options = { ...nothingOfTheProcess, eval: true, name: 'durable-json', resourceLimits: RESOURCE_LIMITS };
 		this.#worker = new Worker(CODE, options);
-		this.#worker.unref();
 		this.#worker.once('online', onReady);
 		this.#worker.on('message', (failure: Failure | undefined) => {
 			this.#worker.unref();
@@ -66,6 +66,8 @@ export class SyncThread {
 			// Not tried again: the kernel tells an error of a sync once, and this thread may have been told.
 			this.#settle(new Error('the thread that was to sync the file has ended'));
 		});
+		// Last: a listener for messages makes it count again.
+		this.#worker.unref();
 	}
 
 	get hasEnded(): boolean {

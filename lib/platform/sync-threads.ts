@@ -6,7 +6,9 @@
  * most, while the disk would make several times as many together (group commit of its journal). UV_THREADPOOL_SIZE is not a
  * library's to set. Where the event loop is busy, as beside a fast disk, more threads would only take its processor.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers';
 import { SyncThread } from './sync-thread.ts';
 
 /** With so many, syncs of 2 ms leave the event loop hardly anything to wait for. */
@@ -20,6 +22,9 @@ const MIN_SYNC_MS = 1;
 /** and the event loop have been busy for no more of it than this. */
 const MAX_BUSY = 0.7;
 const IDLE_MS = 5000;
+
+/** A thread belongs to no call: it must not keep the asynchronous context of the one that it was started for. */
+const nobodysContext = new AsyncResource('durable-json.threads');
 
 export class SyncThreads {
 	readonly #onCount: (change: number) => void;
@@ -65,7 +70,8 @@ export class SyncThreads {
 		this.#quickestMs = Number.POSITIVE_INFINITY;
 		if (!wanted || before === undefined || this.#starting || this.#impossible) return;
 		if (this.#count === MAX_SYNC_THREADS) return;
-		if (performance.eventLoopUtilization(this.#utilization, before).utilization <= MAX_BUSY) this.#start();
+		if (performance.eventLoopUtilization(this.#utilization, before).utilization <= MAX_BUSY)
+			nobodysContext.runInAsyncScope(() => this.#start());
 	}
 
 	#start(): void {
@@ -95,8 +101,8 @@ export class SyncThreads {
 
 	#changeCount(by: number): void {
 		this.#count += by;
-		this.#stopTimer ??= setTimeout(() => this.#stopIdle(), IDLE_MS).unref();
 		this.#onCount(by);
+		this.#stopTimer ??= setTimeout(() => this.#stopIdle(), IDLE_MS).unref();
 	}
 
 	#stopIdle(): void {

@@ -1,6 +1,6 @@
 /** Commits what a path holds in the caller's stack, for exit handlers: nothing asynchronous can be waited for there. */
 import type { ActiveCommit, SyncLanding } from '../commit/active-commit.ts';
-import { removeDocumentSync, writeDocumentSync } from '../commit/commit-sync.ts';
+import { removeDocumentSync, type SyncJob, writeDocumentSync } from '../commit/commit-sync.ts';
 import { OwnFailure } from '../commit/own-failure.ts';
 import { assertFile, resolveError, type Target } from '../commit/target.ts';
 import { resolveTargetSync } from '../commit/target-sync.ts';
@@ -188,7 +188,7 @@ function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: Docume
 			land(job, carriers, entry, target, candidate);
 			return;
 		} catch (error) {
-			if (error instanceof NobodyWaits) return;
+			if (error instanceof Aborted) continue;
 			if (!(error instanceof OwnFailure)) throw error;
 			failure = error.reason;
 			// One that is being written already is left to that commit: it may have been read before it went bad.
@@ -199,10 +199,10 @@ function landNewest(job: SyncCommitJob, batches: readonly Batch[], entry: Docume
 	if (failure !== undefined) throw failure;
 }
 
-/** Nothing is to be written any more. */
-class NobodyWaits extends OwnFailure {
+/** The value was aborted as it was read, and is not to be written; what is left of the calls is. */
+class Aborted extends OwnFailure {
 	constructor() {
-		super(new Error('all calls have been aborted'));
+		super(new Error('the call has been aborted'));
 	}
 }
 
@@ -253,15 +253,21 @@ function land(
 		const removed = newest.request.kind === 'remove';
 		const backups = carriers.reduce((most, batch) => Math.max(most, batch.backups), 0);
 		const displace = (): void => {
-			// Its toJSON may have aborted it.
-			if (carriers.every(({ size }) => size === 0)) throw new NobodyWaits();
 			active?.displace(sync);
 			entry.active?.displace(sync);
 		};
+		// What makes it may have aborted it. For calls that it stood in for, with no value before it, it is still to land.
+		const check = (): void => {
+			const stands = carriers.at(-1)?.candidate?.newest === newest;
+			if (newest.settled && !stands) throw new Aborted();
+		};
 		// What a toJSON calls meanwhile has not been written.
 		for (const batch of carriers) batch.close();
-		const bytes = runCallersCode(entry, () => commit(ports, target, candidate, { durability, backups }, displace));
-		const landed = inPlace(sequence, bytes, removed);
+		const bytes = runCallersCode(entry, () =>
+			commit(ports, target, candidate, { durability, backups, check, displace }),
+		);
+		const durationMs = ports.clock.monotonicMs() - startMs;
+		const landed = { ...inPlace(sequence, bytes, removed), durationMs };
 		entry.landed = landed;
 		const stat = seen(ports.fileSystem, target);
 		for (const batch of carriers) batch.renamed(landed, target, batch === carriers.at(-1) ? stat : undefined);
@@ -314,24 +320,21 @@ function commit(
 	ports: CommitPorts,
 	target: Target,
 	{ newest, sequence, begin }: Candidate,
-	{ durability, backups }: { readonly durability: Durability; readonly backups: number },
-	displace: () => void,
+	how: Pick<SyncJob, 'durability' | 'backups' | 'check' | 'displace'>,
 ): number {
 	const { kind, path, rereadable, mode, mayBeEmpty, content } = newest.request;
 	if (kind === 'remove') {
-		removeDocumentSync(ports, target, displace);
+		removeDocumentSync(ports, target, how.displace);
 		return 0;
 	}
 	if (!rereadable) throw unsupported(path, 'a stream or generator cannot be read synchronously');
 	return writeDocumentSync(ports, target, {
 		source: begin(),
 		sequence,
-		durability,
-		backups,
 		content,
 		mode,
 		mayBeEmpty,
-		displace,
+		...how,
 	});
 }
 
@@ -346,6 +349,7 @@ function seen({ sync }: FileSystem, { file }: Target): FileStat | undefined {
 
 /** A newer value of another writer, or of another spelling of the path, is being written: it takes the place of ours. */
 function landNewer(active: ActiveCommit, { path, landings }: SyncCommitJob): void {
+	if (active.isReading) throw unsupported(path, 'another value of it is being made by the caller of flushSync');
 	if (active.commitSync === undefined) throw unsupported(path, 'another document is being written from a stream');
 	active.commitSync(landings);
 }

@@ -9,7 +9,7 @@ import { OwnFailure } from '../commit/own-failure.ts';
 import { claimSweep } from '../commit/sweep.ts';
 import { resolveTarget, type Target } from '../commit/target.ts';
 import type { CommitPorts } from '../commit/temp-file.ts';
-import { type CommitSlots, type DocumentJob, writeDocument } from '../commit/write-document.ts';
+import { type CommitSlots, type Committed, type DocumentJob, writeDocument } from '../commit/write-document.ts';
 import { commitChannel } from '../diagnostics.ts';
 import { DurableJsonError } from '../errors.ts';
 import type { Claims, LockMode } from '../lock/claims.ts';
@@ -206,7 +206,17 @@ export class Landing {
 			return undefined;
 		}
 		// A synchronous commit has given it its name, and could not make that durable. Others may have built on it since.
-		if (batch.landed !== undefined) return this.#adoptNewer(batch, entry, target);
+		if (batch.landed !== undefined) {
+			const { sequence } = batch.landed;
+			const landed = await this.#adoptNewer(batch, entry, target);
+			// It would have been counted when it was durable.
+			const { bytes = 0, durationMs = 0 } = landed ?? {};
+			const ours = landed?.sequence === sequence;
+			if (ours && !landed.removed)
+				this.#count(batch, { bytes, durationMs, fileSyncs: 1, directorySyncs: 0, retries: 0 });
+			if (ours) this.#tell(batch, landed);
+			return landed;
+		}
 		if (batch.steps !== undefined) await batch.carryOut(this.#groundFor(entry, target));
 		if (!batch.removes) {
 			const landed = await this.#write(batch, entry, target, active);
@@ -235,7 +245,7 @@ export class Landing {
 	}
 
 	async #write(batch: Batch, entry: DocumentEntry, target: Target, active: ActiveCommit): Promise<Landed | undefined> {
-		const { ports, slots, counters } = this.#context;
+		const { ports, slots } = this.#context;
 		let sealed: Sealed | undefined;
 		const committed = await writeDocument(ports, slots, target, () => {
 			if (batch.removes) return undefined;
@@ -267,13 +277,7 @@ export class Landing {
 		if (committed === undefined) return this.#adoptNewer(batch, entry, target);
 		active.check();
 		const { bytes, durability, directorySynced, durationMs } = committed;
-		counters.commits += 1;
-		counters.bytes += bytes;
-		counters.fileSyncs += committed.fileSyncs;
-		counters.directorySyncs += committed.directorySyncs;
-		counters.retries += committed.retries;
-		counters.durations.add(durationMs);
-		counters.staleness.add(ports.clock.monotonicMs() - batch.oldestMs);
+		this.#count(batch, committed);
 		const { sequence } = sealed;
 		const landed = { sequence, removed: false, bytes, durability, directorySynced, durationMs };
 		entry.landed = landed;
@@ -304,6 +308,17 @@ export class Landing {
 		entry.landed = landed;
 		this.#tell(batch, landed);
 		return landed;
+	}
+
+	#count(batch: Batch, committed: Omit<Committed, 'durability' | 'directorySynced'>): void {
+		const { counters, ports } = this.#context;
+		counters.commits += 1;
+		counters.bytes += committed.bytes;
+		counters.fileSyncs += committed.fileSyncs;
+		counters.directorySyncs += committed.directorySyncs;
+		counters.retries += committed.retries;
+		counters.durations.add(committed.durationMs);
+		counters.staleness.add(ports.clock.monotonicMs() - batch.oldestMs);
 	}
 
 	/** Callers may have said which document it is that may be replaced. */

@@ -199,6 +199,43 @@ describe('flushSync', () => {
 		expect(writer.stats()).toMatchObject({ calls: 1, commits: 0, failures: 1, pending: 0, queuedValues: 0 });
 	});
 
+	it.each([
+		['coalesce', coalesce()],
+		['immediate', immediate()],
+	])('then writes the value before it, and keeps the backups: %s', async (_name, strategy) => {
+		const fileSystem = disk();
+		const writer = createWriter({ fileSystem, strategy });
+		await writer.write(file, 'first', { backups: 1 });
+		await writer.write(file, 'second', { backups: 1 });
+		const backup = fileSystem.paths().filter((path) => path !== file && path !== '/data');
+		const kept = backup.map((path) => fileSystem.peekFile(path)?.toString());
+		const controller = new AbortController();
+		const reason = new Error('no more');
+		const alone = writer
+			.write(file, aborting(), { signal: controller.signal, backups: 1 })
+			.catch((error: unknown) => error);
+		writer.flushSync();
+		expect(await alone).toBe(reason);
+		expect(backup.map((path) => fileSystem.peekFile(path)?.toString())).toEqual(kept);
+		const again = new AbortController();
+		const before = writer.write(file, 'before');
+		const aborted = writer.write(file, aborting(again), { signal: again.signal }).catch((error: unknown) => error);
+		writer.flushSync();
+		expect(fileSystem.peekFile(file)?.toString().trim()).toBe('"before"');
+		expect(await aborted).toBe(reason);
+		expect(await before).toMatchObject({ superseded: false });
+		await writer.close();
+
+		function aborting(by = controller): unknown {
+			return {
+				toJSON() {
+					by.abort(reason);
+					return 'aborted';
+				},
+			};
+		}
+	});
+
 	it('gives each error of the disk a code and an outcome, and rejects nothing that stands there', async () => {
 		for (const kind of ['write', 'update'] as const) {
 			for (let nth = 1; nth <= 9; nth++) {
@@ -242,6 +279,12 @@ describe('flushSync', () => {
 		expect(await writing).toMatchObject({ outcome: 'unknown' });
 		const { commits, failures, commitDuration } = writer.stats();
 		expect([commits, failures, commitDuration.count]).toEqual([0, 1, 0]);
+		fileSystem.heal();
+		const second = writer.write(file, 2);
+		fileSystem.fail('syncDirectory', { code: 'EIO' });
+		expect(() => writer.flushSync()).toThrow(expect.objectContaining({ step: 'sync-directory', outcome: 'unknown' }));
+		expect(await second).toMatchObject({ superseded: false, durability: 'full' });
+		expect(writer.stats()).toMatchObject({ calls: 2, commits: 1, failures: 1, commitDuration: { count: 1 } });
 	});
 });
 
