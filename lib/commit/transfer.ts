@@ -162,17 +162,14 @@ export class Transfer {
 
 	#fill(): void {
 		const { source, path, active } = this.#job;
-		active.isReading = true;
 		try {
-			this.#filled = source.fill(this.#buffer, this.#filled);
+			this.#filled = active.read(() => source.fill(this.#buffer, this.#filled));
 			const empty = this.#filled === 0 && (this.#document?.bytes ?? 0) === 0;
 			if (source.done && empty && !this.#job.mayBeEmpty) {
 				throw noText();
 			}
 		} catch (cause) {
 			throw notSerializable(path, cause, source.jsonPath());
-		} finally {
-			active.isReading = false;
 		}
 	}
 

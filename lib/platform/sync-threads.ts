@@ -82,6 +82,7 @@ export class SyncThreads {
 			ready = true;
 			this.give(thread);
 			this.#changeCount(1);
+			this.#watchIdle();
 		};
 		// None does. It would be the same with the next.
 		const onLost = (): void => {
@@ -102,7 +103,10 @@ export class SyncThreads {
 	#changeCount(by: number): void {
 		this.#count += by;
 		this.#onCount(by);
-		this.#stopTimer ??= setTimeout(() => this.#stopIdle(), IDLE_MS).unref();
+	}
+
+	#watchIdle(): void {
+		if (this.#count > 0) this.#stopTimer ??= setTimeout(() => this.#stopIdle(), IDLE_MS).unref();
 	}
 
 	#stopIdle(): void {
@@ -114,6 +118,6 @@ export class SyncThreads {
 			thread.stop();
 			this.#changeCount(-1);
 		}
-		if (this.#count > 0) this.#stopTimer ??= setTimeout(() => this.#stopIdle(), IDLE_MS).unref();
+		this.#watchIdle();
 	}
 }

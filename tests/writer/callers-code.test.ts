@@ -104,6 +104,21 @@ describe('onError', () => {
 		}
 	});
 
+	it('or the strategy itself does, asked for a call that might come', async () => {
+		const fileSystem = disk();
+		let writes = 0;
+		const strategy: Strategy = ({ oldestMs, lastEndMs }) => {
+			if (lastEndMs !== undefined && writes++ === 0) writer.schedule(file, 2);
+			return oldestMs;
+		};
+		const writer: JsonWriter = createWriter({ fileSystem, strategy });
+		await writer.write(file, 1);
+		while (writes === 0) await turn();
+		writer.flushSync();
+		expect(fileSystem.peekFile(file)?.toString().trim()).toBe('2');
+		await writer.close();
+	});
+
 	it('may do so each time, and is called in nobody else’s stack', async () => {
 		let held = true;
 		let told = 0;
@@ -286,6 +301,44 @@ describe('flushSync', () => {
 		expect(await second).toMatchObject({ superseded: false, durability: 'full' });
 		expect(writer.stats()).toMatchObject({ calls: 2, commits: 1, failures: 1, commitDuration: { count: 1 } });
 	});
+});
+
+it('each call is in one of the figures, whatever became of it', async () => {
+	const writer = createWriter({ fileSystem: disk() });
+	let removals = 0;
+	const calls: Promise<unknown>[] = [];
+	for (let round = 0; round < 30; round++) {
+		const controller = new AbortController();
+		calls.push(
+			writer.write(file, round),
+			writer.write(file, { n: 1n }),
+			writer.update(file, () => round),
+		);
+		calls.push(
+			writer.write(file, round, { signal: controller.signal }),
+			writer.update(file, () => round),
+		);
+		if (round % 3 === 0) controller.abort(new Error('no more'));
+		if (round % 5 === 0) {
+			removals += 1;
+			calls.push(writer.remove(file));
+		}
+		for (const call of calls) call.catch(() => undefined);
+		if (round % 7 === 0) {
+			try {
+				writer.flushSync();
+			} catch {
+				// Told by the promises as well.
+			}
+		}
+		if (round % 2 === 0) await turn();
+		const { calls: all, commits, superseded, failures, pending } = writer.stats();
+		expect(commits + superseded + failures).toBeLessThanOrEqual(all - pending);
+	}
+	await Promise.allSettled(calls);
+	const { calls: all, commits, superseded, failures, pending } = writer.stats();
+	expect(all).toBe(calls.length);
+	expect(commits + superseded + failures + pending + removals).toBe(all);
 });
 
 it('an update that is aborted behind another one leaves the queue', async () => {
