@@ -88,7 +88,11 @@ describe('createWriteStream', () => {
 			yield 'x'.repeat(100_000);
 			throw new Error('source');
 		}
-		await expect(pipeline(failing, createWriteStream(directory.file('a.json')))).rejects.toThrow('source');
+		const failed = createWriteStream(directory.file('a.json'));
+		// pipeline rejects when it has destroyed the stream, which closes its file after that.
+		const closed = new Promise((resolve) => failed.once('close', resolve));
+		await expect(pipeline(failing, failed)).rejects.toThrow('source');
+		await closed;
 		await expectUntouched();
 		const stream = createWriteStream(directory.file('a.json'));
 		stream.write('x');
